@@ -1,0 +1,14 @@
+//! Foreshock: early warning of interface failure inside a running LAMMPS simulation.
+//!
+//! One data path, which is also the order of the modules: LAMMPS atoms enter through `ffi`, the
+//! `Extractor` turns them into a [`frame::Frame`] per interface and sample, the window stage adds
+//! history, the inference thread scores, the decision speaks, and the verdict goes to thermo, the
+//! stream and the halt.
+
+pub mod config;
+pub mod error;
+pub mod frame;
+pub mod registry;
+pub mod units;
+
+pub use error::{Error, Result};

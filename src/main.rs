@@ -1,0 +1,3 @@
+//! The `foreshock` command.
+
+fn main() {}
