@@ -6,6 +6,7 @@
 //! stream and the halt.
 
 pub mod config;
+pub mod elements;
 pub mod error;
 pub mod frame;
 pub mod registry;

@@ -2,11 +2,28 @@
 //!
 //! Enters: the words of the `fix` command and the box's facts. Leaves: a [`FixConfig`] in internal
 //! units. Runs on every rank alike, in the fix's constructor.
+//!
+//! The command line and `config FILE.yaml` are two sources of the same [`keyword::Given`] settings;
+//! `settings` is the one place that checks them.
+
+pub mod args;
+mod describe;
+mod keyword;
+mod settings;
+mod timing;
+mod value;
+mod yaml;
+
+pub use args::{ArgError, Change, Context, modify, parse};
+pub use timing::{Timing, TimingFault};
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// Axis across the interface.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Axis {
     /// First box vector's reciprocal direction.
     X,
@@ -17,7 +34,8 @@ pub enum Axis {
 }
 
 /// What an atom type does in the system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Moves in normal operation (Li, Na, ...): reported apart from the framework.
     Mobile,
@@ -30,7 +48,8 @@ pub enum Role {
 }
 
 /// Where neighbour cutoffs come from.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum CutoffSpec {
     /// First minimum of g(r) per type pair, averaged over the topology reference.
     Auto,
@@ -39,18 +58,20 @@ pub enum CutoffSpec {
 }
 
 /// Where the model comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ModelSpec {
     /// The model embedded in the plugin.
     Builtin,
     /// A model file.
-    File(PathBuf),
+    File(#[serde(serialize_with = "describe::lossy_path")] PathBuf),
     /// No model.
     None,
 }
 
 /// Who speaks the verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum DetectorKind {
     /// The learned model.
     Model,
@@ -59,7 +80,8 @@ pub enum DetectorKind {
 }
 
 /// What an alarm does to the run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Halt {
     /// Nothing: shadow mode.
     No,
@@ -72,7 +94,8 @@ pub enum Halt {
 }
 
 /// Whether a step may wait for a verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Never: a full queue drops the inference of a window.
     Async,
@@ -81,7 +104,8 @@ pub enum Mode {
 }
 
 /// Everything the fix line and its YAML file say, in internal units (angstrom, ps).
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FixConfig {
     /// Steps between samples.
     pub every: u64,
@@ -120,8 +144,10 @@ pub struct FixConfig {
     /// Whether a step waits for its verdict.
     pub mode: Mode,
     /// Stream file.
+    #[serde(serialize_with = "describe::lossy_option")]
     pub record: Option<PathBuf>,
     /// Label-only observables file.
+    #[serde(serialize_with = "describe::lossy_option")]
     pub label: Option<PathBuf>,
     /// Flight recorder: frames kept and file prefix.
     pub blackbox: Option<(usize, String)>,
