@@ -18,7 +18,8 @@ pub struct Context {
     pub dt_ps: f64,
     /// 2 or 3.
     pub dimension: usize,
-    /// Whether the box is periodic along x, y, z.
+    /// Whether the box is periodic along x, y, z. No keyword depends on it by itself: whether it fits
+    /// the sides is checked against the box when a run starts.
     pub periodic: [bool; 3],
     /// Names of all existing groups.
     pub groups: Vec<String>,
@@ -36,9 +37,9 @@ pub struct ArgError {
 }
 
 impl ArgError {
-    /// An error of the `fix` command.
+    /// An error of the `fix` command. A quoted word may hold line breaks; the message may not.
     pub(super) fn fix(word: usize, message: &str) -> Self {
-        Self { word, message: format!("fix foreshock: {message}") }
+        Self { word, message: format!("fix foreshock: {message}").replace(char::is_control, " ") }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Enters: the words of the `fix` command and the box's facts. Leaves: a [`FixConfig`] in internal
 //! units. Runs on every rank alike, in the fix's constructor.
 //!
-//! The command line and `config FILE.yaml` are two sources of the same [`keyword::Given`] settings;
+//! The command line and `config FILE.yaml` are two sources of the same settings;
 //! `settings` is the one place that checks them.
 
 pub mod args;
@@ -15,7 +15,7 @@ mod value;
 mod yaml;
 
 pub use args::{ArgError, Change, Context, modify, parse};
-pub use timing::{Timing, TimingFault};
+pub use timing::{MAX_LAG_SAMPLES, MIN_BASELINE_SAMPLES, Timing, TimingFault};
 
 use std::path::PathBuf;
 

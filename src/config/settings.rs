@@ -319,7 +319,7 @@ pub(super) fn wrong_count(given: &Given, ntypes: usize) -> ArgError {
             format!("elements: expected {ntypes} symbols, one per atom type, found {found}")
         }
         Keyword::Cutoff if found > 1 || found == 1 && looks_numeric(&given.values[0]) => {
-            format!("cutoff: expected triples TI TJ R, found {found} numbers")
+            format!("cutoff: expected triples TI TJ R, found {}", values(found))
         }
         _ => format!("{0}: expected '{0} {1}', found {2}", keyword.name(), keyword.usage(), values(found)),
     };

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserializer, EnumAccess, MapAccess, SeqAccess, Visitor};
 
 use super::args::ArgError;
 use super::keyword::{Arity, Given, Keyword, Place};
@@ -126,7 +126,10 @@ fn line_of(text: &str, key: &str, skip: usize) -> Option<usize> {
 
 /// The library's message without its trailing position, which is told separately.
 fn without_location(message: &str) -> &str {
-    message.rfind(" at line ").map_or(message, |end| &message[..end])
+    match message.rfind(" at line ") {
+        Some(end) if message[end..].chars().all(|c| c.is_ascii_alphanumeric() || c == ' ') => &message[..end],
+        _ => message,
+    }
 }
 
 /// A YAML value with its repeated keys kept.
@@ -161,11 +164,21 @@ impl<'de> Visitor<'de> for NodeVisitor {
     type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str("a value, a list or a mapping without tags")
+        f.write_str("a value, a list or a mapping")
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
         Ok(Node::Null)
+    }
+
+    /// An empty document.
+    fn visit_none<E: de::Error>(self) -> Result<Node, E> {
+        Ok(Node::Null)
+    }
+
+    /// A tagged value (`!name value`).
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<Node, A::Error> {
+        Err(de::Error::custom("found a tag (!), expected a plain value"))
     }
 
     fn visit_bool<E: de::Error>(self, value: bool) -> Result<Node, E> {
