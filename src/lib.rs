@@ -5,10 +5,16 @@
 //! history, the inference thread scores, the decision speaks, and the verdict goes to thermo, the
 //! stream and the halt.
 
+pub mod atoms;
 pub mod config;
+pub mod descriptors;
 pub mod elements;
 pub mod error;
+pub mod extractor;
 pub mod frame;
+pub mod geometry;
+pub mod label;
+pub mod neighbors;
 pub mod registry;
 pub mod units;
 

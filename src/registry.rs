@@ -88,7 +88,7 @@ pub static BASE: &[Descriptor] = rows! {
     "mixing_depth" "A" GlobalDynamics Region Stationary "mean penetration of framework atoms beyond the surface" "Foreshock";
     "mixing_max" "A" GlobalDynamics Region Stationary "95th percentile of the penetration" "Foreshock";
     "foreign_neighbors" "-" GlobalDynamics Region Stationary "share of A-B pairs among interfacial bonds, minus the reference's" "Foreshock";
-    "stress_n" "GPa" GlobalDynamics Region Stationary "normal stress of the region: -(sum of per-atom stress x volume)_nn / V" "doi:10.1063/1.3245303";
+    "stress_n" "GPa" GlobalDynamics Region Stationary "normal stress of the region, tension positive: (sum of per-atom stress x volume)_nn / V" "doi:10.1063/1.3245303";
     "stress_t" "GPa" GlobalDynamics Region Stationary "mean lateral stress of the region" "doi:10.1063/1.3245303";
     "stress_max" "GPa" GlobalDynamics Region Stationary "largest deviation of an atom's pressure from the region's mean" "doi:10.1063/1.3245303";
     "pe" "eV" GlobalDynamics Region Stationary "energy per interfacial atom minus the reference's" "Foreshock";

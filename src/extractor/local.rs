@@ -1,0 +1,628 @@
+//! One rank's share of a sample: partial sums over its atoms, mail for rank 0, per-atom output.
+//!
+//! Two passes. The first visits every owned atom of the group once: centre of mass, composition,
+//! energy, displacements of tracked atoms. The second visits framework atoms near an interface
+//! with their neighbours from a cell list of our own.
+
+use super::Extractor;
+use super::payload::{LabelEvent, LabelKind, Mail, Sections};
+use super::plan::NO_SPECIES;
+use crate::atoms::store::{BOND, List};
+use crate::atoms::{AtomsView, Side};
+use crate::config::Role;
+use crate::descriptors::motion::Population;
+use crate::descriptors::{
+    bonds, clusters::Foreign, coordination, energy, environment, mixing, motion, order, radial, surface,
+    turnover,
+};
+use crate::error::{Error, Result};
+use crate::geometry::{Cell, norm};
+use crate::neighbors::{CellList, Found};
+
+/// A framework atom whose neighbours are needed.
+#[derive(Debug, Clone, Copy)]
+struct Active {
+    atom: u32,
+    candidate: u32,
+    interface: u8,
+    in_region: bool,
+    /// Beyond the surface by more than half a bond.
+    foreign: bool,
+    column: u16,
+}
+
+/// A framework atom that may be a neighbour.
+#[derive(Debug, Clone, Copy)]
+struct Candidate {
+    atom: u32,
+    species: u8,
+    foreign: bool,
+}
+
+/// Buffers kept between samples.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    pub(super) payload: Vec<f64>,
+    pub(super) mail: Vec<f64>,
+    pub(super) per_atom: Vec<[f64; 3]>,
+    pub(super) shift: Vec<[f64; 3]>,
+    pub(super) ghost_side: Vec<u8>,
+    pub(super) nlocal: usize,
+    active: Vec<Active>,
+    candidates: Vec<Candidate>,
+    positions: Vec<[f64; 3]>,
+    cells: CellList,
+    found: Found,
+    directions: order::Directions,
+}
+
+impl Scratch {
+    pub(super) fn bytes(&self) -> usize {
+        (self.payload.capacity() + self.mail.capacity()) * 8
+            + (self.per_atom.capacity() + self.shift.capacity() + self.positions.capacity()) * 24
+            + self.active.capacity() * size_of::<Active>()
+            + self.candidates.capacity() * size_of::<Candidate>()
+            + self.cells.bytes()
+    }
+}
+
+/// Facts of the current sample.
+struct Sample {
+    cell: Cell,
+    height: f64,
+    axis: usize,
+    lateral: [usize; 2],
+    /// The reference is still being averaged.
+    averaging: bool,
+    /// First sample after the reference.
+    fixing: bool,
+    /// Positions of a lag ago are known.
+    lagged: bool,
+    /// Neighbours of a lag ago are known.
+    turning: bool,
+    slot: usize,
+    previous_slot: usize,
+    first: bool,
+    /// Furthest depth of a neighbour candidate.
+    band: f64,
+    /// Radius of the neighbour search.
+    reach: f64,
+    /// Depth beyond the surface from which an atom is foreign.
+    foreign_depth: f64,
+}
+
+impl Extractor {
+    /// Measures this rank's atoms. After an error the caller must call [`Extractor::fail`] and
+    /// still take part in the reduction.
+    ///
+    /// # Errors
+    /// [`Error::Limit`] when an atom has more neighbours than its record holds, or ids exceed 31
+    /// bits.
+    pub fn local(&mut self, view: &AtomsView) -> Result<()> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        self.layout.clear(&mut scratch.payload);
+        scratch.mail.clear();
+        scratch.per_atom.clear();
+        scratch.per_atom.resize(view.nlocal, [0.0; 3]);
+        let sections: Vec<Sections> = self.layout.sections.clone();
+        let sample = self.sample(view);
+        if sample.first || self.shared.index.is_multiple_of(64) {
+            self.store.sweep(view.nlocal);
+        }
+        let owned = self.every_atom(view, &sample, &sections, &mut scratch);
+        let outcome = if owned.is_err() {
+            owned
+        } else if sample.averaging {
+            if self.searching() {
+                self.collect_ghosts(view, &sample, &mut scratch);
+                self.search(&mut scratch, &sample);
+            }
+            Ok(())
+        } else {
+            self.collect_ghosts(view, &sample, &mut scratch);
+            self.every_neighbor(view, &sample, &sections, &mut scratch)
+        };
+        scratch.payload[super::MAIL] = scratch.mail.len() as f64;
+        self.scratch = scratch;
+        outcome
+    }
+
+    fn sample(&self, view: &AtomsView) -> Sample {
+        let cell = self.cell(view);
+        let index = self.shared.index;
+        let lag = self.plan.lag_samples as u64;
+        let measured_from = self.plan.reference_samples;
+        let averaging = index < measured_from;
+        let reach = if averaging {
+            self.search_range()
+        } else {
+            let radial = if self.plan.rdf { self.radial_range() } else { 0.0 };
+            self.chemistry.reach().max(self.rules.reach()).max(radial)
+        };
+        Sample {
+            height: cell.height(self.plan.axis),
+            cell,
+            axis: self.plan.axis,
+            lateral: self.plan.lateral(),
+            averaging,
+            fixing: index == measured_from,
+            lagged: index >= measured_from + lag,
+            turning: index >= measured_from + lag,
+            slot: self.slot(),
+            previous_slot: ((index + lag - 1) % lag) as usize,
+            first: index == 0,
+            band: self.shared.region + 2.0 * reach,
+            reach,
+            foreign_depth: if self.chemistry.jump().is_finite() { self.chemistry.jump() } else { 0.0 },
+        }
+    }
+
+    fn every_atom(
+        &mut self,
+        view: &AtomsView,
+        sample: &Sample,
+        sections: &[Sections],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        scratch.active.clear();
+        scratch.candidates.clear();
+        scratch.positions.clear();
+        let region = self.shared.region;
+        let periodic = sample.cell.periodic;
+        let expected = self.shared.com_expected;
+        let lag_shift = if sample.lagged {
+            let then = self.shared.com_ring[sample.slot];
+            std::array::from_fn(|k| expected[k] - then[k])
+        } else {
+            [0.0; 3]
+        };
+        let averaged = (self.shared.index + 1) as f64;
+        let scale = sample.cell.scale();
+        let jump = self.chemistry.jump();
+        let mut mass = [0.0; 4];
+        for i in 0..view.nlocal {
+            if view.mask[i] & view.groupbit == 0 {
+                continue;
+            }
+            let s = sample.cell.fractional(&view.x[i]);
+            let image = view.image.get(i);
+            let unwrapped = [s[0] + image[0], s[1] + image[1], s[2] + image[2]];
+            let header = self.store.header_mut(i);
+            if sample.averaging {
+                if sample.first {
+                    header.referenced = true;
+                    header.reference = unwrapped;
+                } else if header.referenced {
+                    for k in 0..3 {
+                        header.reference[k] += (unwrapped[k] - header.reference[k]) / averaged;
+                    }
+                }
+            } else if header.referenced {
+                let m = view.mass_of(i);
+                mass[0] += m;
+                for k in 0..3 {
+                    mass[1 + k] += m * (unwrapped[k] - header.reference[k]);
+                }
+            }
+            let side = header.side;
+            if side == Side::None {
+                continue;
+            }
+            let (interface, depth) = self.shared.depth(s[sample.axis], sample.height, periodic[sample.axis]);
+            let in_region = depth.abs() < region;
+            let tracked = header.tracked();
+            let species = self.chemistry.species(view.kind[i], side);
+            let framework = species != NO_SPECIES;
+            let beyond = if side == Side::A { depth } else { -depth };
+            if !(in_region || tracked || (framework && (depth.abs() < sample.band || beyond > 0.0))) {
+                continue;
+            }
+            let section = &sections[interface];
+            let column = self.column(&s, sample, &periodic);
+            if framework {
+                if in_region {
+                    surface::add(
+                        &mut scratch.payload[section.surface.clone()],
+                        side == Side::B,
+                        depth,
+                        region,
+                        column,
+                    );
+                }
+                if in_region || beyond > 0.0 {
+                    mixing::add(&mut scratch.payload[section.mixing.clone()], beyond, region);
+                }
+            }
+            if let (true, Some(pe), Some(stress)) = (in_region, view.pe, view.stress) {
+                let volume = scale * scale * scale * self.plan.factors[2];
+                let (sums, maxima) = scratch.payload.split_at_mut(section.maxima.start);
+                energy::add(
+                    &mut sums[section.energy.clone()],
+                    &mut maxima[..energy::MAXIMA],
+                    pe[i] * self.plan.factors[1],
+                    &stress[i].map(|v| v * volume),
+                );
+            }
+            let mobile = !framework && self.plan.roles[view.kind[i] as usize - 1] == Role::Mobile;
+            if sample.first && in_region && (framework || mobile) {
+                let header = self.store.header_mut(i);
+                header.interface = interface as u8;
+                header.home_a = depth < 0.0;
+                header.id = id_of(view, i as u32)?;
+                self.store.track(i, framework);
+                if framework && self.rules.holds_bonds(view.kind[i] as usize) {
+                    self.store.track_label(i);
+                }
+            }
+            let foreign = framework && beyond > sample.foreign_depth;
+            if framework && (depth.abs() < sample.band || foreign) {
+                let near = in_region
+                    || foreign
+                    || (self.store.header(i).has_topology() && depth.abs() < region + sample.reach);
+                if near {
+                    scratch.active.push(Active {
+                        atom: i as u32,
+                        candidate: scratch.candidates.len() as u32,
+                        interface: interface as u8,
+                        in_region,
+                        foreign,
+                        column: column as u16,
+                    });
+                }
+                scratch.candidates.push(Candidate { atom: i as u32, species, foreign });
+                scratch.positions.push(view.x[i].map(|v| v * scale));
+            }
+            if sample.averaging || !tracked {
+                continue;
+            }
+            let header = self.store.header(i);
+            if i64::from(header.id) != view.id.get(i) {
+                return Err(Error::Limit(format!(
+                    "atom {} carries the state of atom {}: atom ids were changed after the fix was defined; \
+                     unfix and define it again",
+                    view.id.get(i),
+                    header.id
+                )));
+            }
+            let home = header.interface as usize;
+            let motion_section = &mut scratch.payload[sections[home].motion.clone()];
+            let d = sample
+                .cell
+                .cartesian(&std::array::from_fn(|k| unwrapped[k] - header.reference[k] - expected[k]));
+            let population = match (framework, side) {
+                (false, _) => Population::Mobile,
+                (true, Side::A) => Population::FrameworkA,
+                _ => Population::FrameworkB,
+            };
+            motion::add_displacement(motion_section, population, &d);
+            if population == Population::Mobile {
+                motion::add_exchange(motion_section, (depth < 0.0) != header.home_a);
+            }
+            let moved = norm(&d);
+            scratch.per_atom[i][0] = moved;
+            self.watch_site(view, i, moved, &mut scratch.mail);
+            let then = self.store.swap_position(i, sample.slot, unwrapped);
+            if sample.lagged {
+                let l =
+                    sample.cell.cartesian(&std::array::from_fn(|k| unwrapped[k] - then[k] - lag_shift[k]));
+                motion::add_lag(motion_section, population, &l, jump);
+            }
+        }
+        scratch.payload[super::payload::MASS..super::payload::MASS + 4].copy_from_slice(&mass);
+        Ok(())
+    }
+
+    fn watch_site(&mut self, view: &AtomsView, i: usize, moved: f64, mail: &mut Vec<f64>) {
+        let Some(rule) = self.rules.site(view.kind[i] as usize).copied() else {
+            return;
+        };
+        let header = self.store.header_mut(i);
+        let kind = match header.away {
+            false if moved > rule.leave => LabelKind::SiteLeft,
+            true if moved < rule.return_ => LabelKind::SiteRegained,
+            _ => return,
+        };
+        header.away = kind == LabelKind::SiteLeft;
+        let interface = header.interface as usize;
+        Mail::Label(LabelEvent { interface, kind, id: view.id.get(i) as u32, partner: 0 }).write(mail);
+    }
+
+    fn column(&self, s: &[f64; 3], sample: &Sample, periodic: &[bool; 3]) -> usize {
+        let cell = |k: usize| {
+            let axis = sample.lateral[k];
+            let q = if periodic[axis] { s[axis] - s[axis].floor() } else { s[axis].clamp(0.0, 1.0) };
+            ((q * self.shared.grid[k] as f64) as usize).min(self.shared.grid[k] - 1)
+        };
+        cell(0) * self.shared.grid[1] + cell(1)
+    }
+
+    /// Adds ghosts near an interface to the candidates.
+    fn collect_ghosts(&self, view: &AtomsView, sample: &Sample, scratch: &mut Scratch) {
+        let scale = sample.cell.scale();
+        let periodic = sample.cell.periodic[sample.axis];
+        for i in view.nlocal..view.x.len() {
+            let side = self.side_in(scratch, i);
+            let species = self.chemistry.species(view.kind[i], side);
+            if species == NO_SPECIES {
+                continue;
+            }
+            let q = sample.cell.fractional(&view.x[i])[sample.axis];
+            let (_, depth) = self.shared.depth(q, sample.height, periodic);
+            let foreign = if side == Side::A { depth } else { -depth } > sample.foreign_depth;
+            if depth.abs() < sample.band || foreign {
+                scratch.candidates.push(Candidate { atom: i as u32, species, foreign });
+                scratch.positions.push(view.x[i].map(|v| v * scale));
+            }
+        }
+        scratch.cells.build(&scratch.positions, sample.reach);
+    }
+
+    fn side_in(&self, scratch: &Scratch, i: usize) -> Side {
+        scratch.ghost_side.get(i).map_or(Side::None, |&code| Side::from_code(code))
+    }
+
+    /// Pair distances by type pair, for the reference's cutoffs.
+    fn search(&self, scratch: &mut Scratch, sample: &Sample) {
+        let range = sample.reach;
+        let (active, positions) = (&scratch.active, &scratch.positions);
+        let search = &mut scratch.payload[self.layout.search.clone()];
+        for a in active.iter().filter(|a| a.in_region) {
+            let kind = self.chemistry.member(scratch.candidates[a.candidate as usize].species).0;
+            scratch.cells.query(&positions[a.candidate as usize], a.candidate, &mut scratch.found);
+            for (&j, &r2) in scratch.found.index.iter().zip(&scratch.found.r2) {
+                let other = self.chemistry.member(scratch.candidates[j as usize].species).0;
+                let bin = (r2.sqrt() / range * radial::REFERENCE_BINS as f64) as usize;
+                let at = radial::type_pair(kind, other) * radial::REFERENCE_BINS;
+                search[at + bin.min(radial::REFERENCE_BINS - 1)] += 1.0;
+            }
+        }
+    }
+
+    fn every_neighbor(
+        &mut self,
+        view: &AtomsView,
+        sample: &Sample,
+        sections: &[Sections],
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let radial_range = self.radial_range();
+        for k in 0..scratch.active.len() {
+            let a = scratch.active[k];
+            let i = a.atom as usize;
+            let own = scratch.candidates[a.candidate as usize];
+            let (kind, side) = self.chemistry.member(own.species);
+            scratch.cells.query(&scratch.positions[a.candidate as usize], a.candidate, &mut scratch.found);
+            let section = &sections[a.interface as usize];
+            let topology = self.store.header(i).has_topology();
+            let previous = if !topology {
+                List::default()
+            } else if sample.fixing {
+                let list = self.averaged_neighbors(view, scratch, a.candidate)?;
+                self.store.set_reference_neighbors(i, &list);
+                list
+            } else {
+                self.store.neighbors(i, sample.previous_slot)
+            };
+            let mut list = List::default();
+            let mut counts = [0_usize; 2];
+            let (mut touches, mut attached) = (false, false);
+            let mut links = Vec::new();
+            scratch.directions.clear();
+            for n in 0..scratch.found.index.len() {
+                let j = scratch.candidates[scratch.found.index[n] as usize];
+                let pair = self.chemistry.pair(own.species, j.species);
+                let r2 = scratch.found.r2[n];
+                let (_, other_side) = self.chemistry.member(j.species);
+                if self.plan.rdf && a.in_region && r2 < radial_range * radial_range {
+                    let class = class_of(side, other_side) as usize;
+                    radial::add_pair(
+                        &mut scratch.payload[section.radial.clone()],
+                        class,
+                        r2.sqrt(),
+                        radial_range,
+                    );
+                }
+                if r2 < pair.form {
+                    if a.in_region {
+                        let r = r2.sqrt();
+                        scratch.directions.push(&scratch.found.d[n], r);
+                        if pair.bond {
+                            counts[usize::from(other_side == Side::B)] += 1;
+                            bonds::add(
+                                &mut scratch.payload[section.bonds.clone()],
+                                class_of(side, other_side),
+                                r,
+                            );
+                        }
+                    }
+                    if other_side != side {
+                        touches = true;
+                    } else if !j.foreign {
+                        attached = true;
+                    } else if a.foreign {
+                        links.push(id_of(view, j.atom)?);
+                    }
+                }
+                if topology && r2 < pair.break_ {
+                    let id = id_of(view, j.atom)?;
+                    if r2 < pair.form || previous.contains(id) {
+                        let flagged = if pair.bond { id | BOND } else { id };
+                        if !list.insert(flagged) {
+                            return Err(too_many(view, i));
+                        }
+                    }
+                }
+            }
+            if a.in_region {
+                let (to_own, to_other) =
+                    if side == Side::A { (counts[0], counts[1]) } else { (counts[1], counts[0]) };
+                let payload = &mut scratch.payload;
+                coordination::add(
+                    &mut payload[section.coordination.clone()],
+                    side == Side::B,
+                    to_own as f64,
+                    to_other as f64,
+                );
+                environment::add(&mut payload[section.environment.clone()], kind, counts[0], counts[1]);
+                order::add(&mut payload[section.order.clone()], scratch.directions.q6());
+                if self.plan.rdf {
+                    radial::add_atom(&mut payload[section.radial.clone()], side == Side::B);
+                }
+                if touches && side == Side::A {
+                    surface::add_contact(&mut payload[section.surface.clone()], a.column as usize);
+                }
+            }
+            if a.foreign {
+                let interface = a.interface as usize;
+                Mail::Foreign(Foreign { interface, id: id_of(view, a.atom)?, attached, links })
+                    .write(&mut scratch.mail);
+            }
+            if topology {
+                self.compare(i, sample, &list, sections, scratch);
+            }
+            if !self.rules.bonds.is_empty() {
+                self.watch_bonds(view, sample, i, kind, scratch)?;
+            }
+        }
+        self.carry_absent(view, sample, scratch);
+        Ok(())
+    }
+
+    /// Neighbours of a candidate at averaged positions, for the reference.
+    fn averaged_neighbors(&self, view: &AtomsView, scratch: &Scratch, candidate: u32) -> Result<List> {
+        let own = scratch.candidates[candidate as usize];
+        let shift = &scratch.shift;
+        let mut list = List::default();
+        for (n, &index) in scratch.found.index.iter().enumerate() {
+            let j = scratch.candidates[index as usize];
+            let pair = self.chemistry.pair(own.species, j.species);
+            let (u, v) = (&shift[own.atom as usize], &shift[j.atom as usize]);
+            let d: [f64; 3] = std::array::from_fn(|k| scratch.found.d[n][k] + v[k] - u[k]);
+            if d.iter().map(|c| c * c).sum::<f64>() < pair.form {
+                let id = id_of(view, j.atom)?;
+                if !list.insert(if pair.bond { id | BOND } else { id }) {
+                    return Err(too_many(view, own.atom as usize));
+                }
+            }
+        }
+        Ok(list)
+    }
+
+    /// Compares a tracked atom's neighbours with the reference's and those of a lag ago.
+    fn compare(
+        &mut self,
+        i: usize,
+        sample: &Sample,
+        list: &List,
+        sections: &[Sections],
+        scratch: &mut Scratch,
+    ) {
+        let section = &sections[self.store.header(i).interface as usize];
+        let reference = self.store.reference_neighbors(i);
+        let (broken, formed) = (reference.bonds_missing_in(list), list.bonds_missing_in(&reference));
+        bonds::add_change(&mut scratch.payload[section.bonds.clone()], broken, formed);
+        scratch.per_atom[i][1] = formed as f64 - broken as f64;
+        if sample.turning {
+            let then = self.store.neighbors(i, sample.slot);
+            let common = if then == *list { list.ids().len() } else { then.common(list) };
+            let delta = turnover::turnover(then.ids().len(), list.ids().len(), common);
+            turnover::add(&mut scratch.payload[section.turnover.clone()], delta);
+            scratch.per_atom[i][2] = delta;
+        }
+        self.store.set_neighbors(i, sample.slot, list);
+    }
+
+    /// Tracked framework atoms that have wandered out of reach keep their last neighbours.
+    fn carry_absent(&mut self, view: &AtomsView, sample: &Sample, scratch: &Scratch) {
+        let mut active = scratch.active.iter().map(|a| a.atom as usize).peekable();
+        for i in 0..view.nlocal {
+            if active.next_if_eq(&i).is_some() {
+                continue;
+            }
+            if self.store.header(i).has_topology() {
+                let list = if sample.fixing {
+                    List::default()
+                } else {
+                    self.store.neighbors(i, sample.previous_slot)
+                };
+                self.store.set_neighbors(i, sample.slot, &list);
+            }
+        }
+    }
+
+    /// Bonds of the label rules, formed and broken with their own radii.
+    fn watch_bonds(
+        &mut self,
+        view: &AtomsView,
+        sample: &Sample,
+        i: usize,
+        kind: usize,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let Some(previous) = self.store.label_bonds(i) else {
+            return Ok(());
+        };
+        let interface = self.store.header(i).interface as usize;
+        let mut now = List::default();
+        for (&index, &r2) in scratch.found.index.iter().zip(&scratch.found.r2) {
+            let j = scratch.candidates[index as usize];
+            let other = self.chemistry.member(j.species).0;
+            let Some(rule) = self.rules.bond(kind + 1, other + 1) else {
+                continue;
+            };
+            let id = id_of(view, j.atom)?;
+            // The reference's own bonds are taken midway between the two radii.
+            let limit = if sample.fixing {
+                0.5 * (rule.form + rule.break_)
+            } else if previous.contains(id) {
+                rule.break_
+            } else {
+                rule.form
+            };
+            if r2 < limit * limit && !now.insert(id) {
+                return Err(too_many(view, i));
+            }
+        }
+        if !sample.fixing {
+            let own = id_of(view, i as u32)?;
+            let mut tell = |kind, partner| {
+                Mail::Label(LabelEvent { interface, kind, id: own, partner }).write(&mut scratch.mail);
+            };
+            now.ids()
+                .iter()
+                .filter(|&&id| !previous.contains(id))
+                .for_each(|&id| tell(LabelKind::BondFormed, id));
+            previous
+                .ids()
+                .iter()
+                .filter(|&&id| !now.contains(id))
+                .for_each(|&id| tell(LabelKind::BondBroken, id));
+        }
+        self.store.set_label_bonds(i, &now);
+        Ok(())
+    }
+}
+
+fn class_of(a: Side, b: Side) -> bonds::Class {
+    match (a, b) {
+        (Side::A, Side::A) => bonds::Class::Aa,
+        (Side::B, Side::B) => bonds::Class::Bb,
+        _ => bonds::Class::Ab,
+    }
+}
+
+fn id_of(view: &AtomsView, atom: u32) -> Result<u32> {
+    let id = view.id.get(atom as usize);
+    match u32::try_from(id) {
+        Ok(id) if id & BOND == 0 => Ok(id),
+        _ => Err(Error::Limit(format!("atom id {id}: ids up to {} are supported", BOND - 1))),
+    }
+}
+
+fn too_many(view: &AtomsView, i: usize) -> Error {
+    Error::Limit(format!(
+        "atom {} has more than {} neighbours: lower the cutoffs (keyword cutoff)",
+        view.id.get(i),
+        crate::atoms::store::NEIGHBOR_CAP
+    ))
+}

@@ -1,0 +1,70 @@
+//! What every rank knows alike between two samples: broadcast by rank 0 after each sample and
+//! saved in restarts.
+
+use crate::geometry::Cell;
+
+/// A dividing surface.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Surface {
+    /// Fractional coordinate along the normal, in [0, 1) where periodic.
+    pub position: f64,
+    /// +1 where side A lies below, -1 where it lies above.
+    pub orientation: f64,
+    /// The last fit found no crossing.
+    pub lost: bool,
+}
+
+/// State shared by all ranks.
+#[derive(Debug, Clone, Default)]
+pub struct Shared {
+    /// Samples taken so far; the next sample has this index.
+    pub index: u64,
+    /// Interfaces, the A-to-B crossing along +normal first.
+    pub surfaces: Vec<Surface>,
+    /// Half-width of the region in force, angstrom.
+    pub region: f64,
+    /// Columns of the lateral grid.
+    pub grid: [usize; 2],
+    /// Atoms of each type on each side at the first sample.
+    pub counts: Vec<[f64; 2]>,
+    /// Pair cutoffs, `ntypes x ntypes`, angstrom; empty until known.
+    pub cutoffs: Vec<f64>,
+    /// The cell of the first sample.
+    pub reference_cell: Option<Cell>,
+    /// Fractional shift of the centre of mass from the reference, at the last sample.
+    pub com: [f64; 3],
+    /// The one expected at the next sample.
+    pub com_expected: [f64; 3],
+    /// Shifts over the lag, by slot.
+    pub com_ring: Vec<[f64; 3]>,
+}
+
+impl Shared {
+    /// Takes in the centre of mass measured at the sample just finished.
+    pub fn record_com(&mut self, com: [f64; 3], slot: usize) {
+        for k in 0..3 {
+            self.com_expected[k] = 2.0 * com[k] - self.com[k];
+        }
+        self.com = com;
+        self.com_ring[slot] = com;
+    }
+
+    /// Nearest interface and signed depth beyond its surface, angstrom, positive towards side B,
+    /// for a fractional coordinate `q` along the normal of a cell of height `height`.
+    #[inline]
+    #[must_use]
+    pub fn depth(&self, q: f64, height: f64, periodic: bool) -> (usize, f64) {
+        let mut best = (0, f64::INFINITY);
+        for (f, surface) in self.surfaces.iter().enumerate() {
+            let mut d = q - surface.position;
+            if periodic {
+                d -= d.round();
+            }
+            let depth = d * height * surface.orientation;
+            if depth.abs() < best.1.abs() {
+                best = (f, depth);
+            }
+        }
+        best
+    }
+}
