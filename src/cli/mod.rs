@@ -1,0 +1,95 @@
+//! The command line: one file per subcommand, each with `fn run(args) -> anyhow::Result<ExitCode>`.
+//!
+//! Exit codes: 0 quiet, 1 a warning was raised, 2 failure (clap's own for a wrong command line, too).
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod doctor;
+mod lammps;
+mod plugin;
+mod tools;
+
+/// The command succeeded but has something to say.
+pub const WARNING: u8 = 1;
+/// The command failed.
+pub const FAILURE: u8 = 2;
+
+/// Early warning of interface failure inside a running LAMMPS simulation.
+#[derive(Debug, Parser)]
+#[command(
+    name = "foreshock",
+    version,
+    after_help = "Exit codes: 0 quiet, 1 a warning was raised, 2 failure.\n\nExample:\n  foreshock doctor && foreshock plugin build --load-check"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One variant per file; a command's help is the documentation of its `Args`.
+#[derive(Debug, Subcommand)]
+enum Command {
+    Doctor(doctor::Args),
+    Plugin(plugin::Args),
+}
+
+/// Parses the command line, runs the command and reports its error, once, on stderr.
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Doctor(args) => doctor::run(args),
+        Command::Plugin(args) => plugin::run(args),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("foreshock: {error:#}");
+        ExitCode::from(FAILURE)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    /// Long help of the subcommand named by `path`, as printed 100 columns wide.
+    fn help(path: &[&str]) -> String {
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        let mut command = &mut command;
+        for name in path {
+            command = command.find_subcommand_mut(name).expect("the subcommand exists");
+        }
+        command.render_long_help().to_string()
+    }
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_an_example() {
+        fn visit(command: &clap::Command, path: &str) {
+            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help" && !sub.is_hide_set())
+            {
+                let path = format!("{path} {}", sub.get_name());
+                let after = sub.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(after.contains("Example:"), "{path} --help has no example");
+                visit(sub, &path);
+            }
+        }
+        visit(&Cli::command(), "foreshock");
+    }
+
+    #[test]
+    fn help_of_doctor() {
+        insta::assert_snapshot!(help(&["doctor"]));
+    }
+
+    #[test]
+    fn help_of_plugin_build() {
+        insta::assert_snapshot!(help(&["plugin", "build"]));
+    }
+}
