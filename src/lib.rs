@@ -7,15 +7,25 @@
 
 pub mod atoms;
 pub mod config;
+pub mod decision;
 pub mod descriptors;
 pub mod elements;
 pub mod error;
 pub mod extractor;
+#[cfg(feature = "plugin")]
+mod faults;
+#[cfg(feature = "plugin")]
+mod ffi;
 pub mod frame;
 pub mod geometry;
 pub mod label;
 pub mod neighbors;
+pub mod pipeline;
 pub mod registry;
+pub mod restart;
+pub mod stream;
 pub mod units;
+pub mod window;
+pub mod worker;
 
 pub use error::{Error, Result};

@@ -107,7 +107,6 @@ pub struct AtomStore {
     motion: RowPool,
     topology: RowPool,
     label: RowPool,
-    lag: usize,
 }
 
 /// Words of a header in exchange and restart buffers.
@@ -122,7 +121,6 @@ impl AtomStore {
             motion: RowPool::new(3 * lag),
             topology: RowPool::new(LIST_WORDS * (lag + 1)),
             label: RowPool::new(if labels { LIST_WORDS } else { 0 }),
-            lag,
         }
     }
 
@@ -316,10 +314,10 @@ impl AtomStore {
         Ok(used)
     }
 
-    /// Lag in samples.
-    #[must_use]
-    pub fn lag(&self) -> usize {
-        self.lag
+    /// Changes the lag while no atom is tracked.
+    pub fn set_lag(&mut self, lag: usize) {
+        self.motion = RowPool::new(3 * lag);
+        self.topology = RowPool::new(LIST_WORDS * (lag + 1));
     }
 
     /// Bytes held.

@@ -96,6 +96,39 @@ impl Extractor {
         &self.plan
     }
 
+    /// Takes another plan (the timestep was set after the fix). Only before the first sample.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when samples have been taken: their times cannot be changed afterwards.
+    pub fn replan(&mut self, plan: Plan) -> Result<()> {
+        if self.shared.index > 0 {
+            return Err(Error::input(
+                "timestep",
+                plan.interval_ps,
+                format!(
+                    "N x timestep to stay at the {} of the first sample; unfix and define the fix again",
+                    self.plan.interval_ps
+                ),
+            ));
+        }
+        self.shared.com_ring = vec![[0.0; 3]; plan.lag_samples];
+        self.store.set_lag(plan.lag_samples);
+        self.plan = plan;
+        Ok(())
+    }
+
+    /// Length of the control words that [`Extractor::accept`] takes.
+    #[must_use]
+    pub fn control_length(&self) -> usize {
+        root::control_length(self.shared.surfaces.len(), self.plan.ntypes)
+    }
+
+    /// Length of the survey's buffer.
+    #[must_use]
+    pub fn survey_length(&self) -> usize {
+        survey::width(self.plan.ntypes)
+    }
+
     /// Per-atom state.
     #[must_use]
     pub fn store(&self) -> &AtomStore {
@@ -285,10 +318,10 @@ impl Extractor {
         self.scratch.mail.clear();
     }
 
-    /// This rank's payload of the current sample.
+    /// This rank's payload of the current sample; the reduction writes the sums in its place.
     #[must_use]
-    pub fn payload(&self) -> &[f64] {
-        &self.scratch.payload
+    pub fn payload_mut(&mut self) -> &mut [f64] {
+        &mut self.scratch.payload
     }
 
     /// This rank's mail of the current sample.

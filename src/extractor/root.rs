@@ -30,9 +30,17 @@ pub fn control_length(interfaces: usize, ntypes: usize) -> usize {
 }
 
 impl Extractor {
-    /// Makes frames of the reduced payload and the gathered mail. Rank 0 only; `step` is LAMMPS's.
+    /// Makes frames of the reduced payload, which stands where this rank's own stood, and of the
+    /// gathered mail. Rank 0 only; `step` is LAMMPS's.
     #[must_use]
-    pub fn finish(&mut self, payload: &[f64], mail: &[f64], step: i64, cell: &Cell) -> Finished {
+    pub fn finish(&mut self, mail: &[f64], step: i64, cell: &Cell) -> Finished {
+        let payload = std::mem::take(&mut self.scratch.payload);
+        let finished = self.finish_payload(&payload, mail, step, cell);
+        self.scratch.payload = payload;
+        finished
+    }
+
+    fn finish_payload(&mut self, payload: &[f64], mail: &[f64], step: i64, cell: &Cell) -> Finished {
         let cell = self.shared.reference_cell.map_or(*cell, |reference| cell.pinned_to(&reference));
         let mut notes = Vec::new();
         let (mut foreign, mut events) = (Vec::new(), Vec::new());
