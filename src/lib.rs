@@ -16,6 +16,8 @@ pub mod geometry;
 pub mod label;
 pub mod neighbors;
 pub mod registry;
+pub mod restart;
 pub mod units;
+pub mod window;
 
 pub use error::{Error, Result};
