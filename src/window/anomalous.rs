@@ -169,9 +169,8 @@ mod tests {
         let xs: Vec<f64> = (0..12).map(|t| f64::from(t * t)).collect();
         let out = run(4, &xs);
         assert!(out[0][0].is_nan() && out[1][1].is_nan() && out[2][2].is_nan());
-        for t in 2..12 {
-            assert_eq!(out[t][0], (2 * t - 1) as f64);
-            assert_eq!(out[t][1], 2.0);
+        for (t, channels) in out.iter().enumerate().skip(2) {
+            assert_eq!(channels[..2], [(2 * t - 1) as f64, 2.0]);
         }
         // 64, 81, 100, 121: mean 91.5, squares 756.25 + 110.25 + 72.25 + 870.25, over 3.
         assert!((out[11][2] - 1809.0 / 3.0).abs() < 1e-9, "{}", out[11][2]);

@@ -28,8 +28,9 @@ use ndarray::{Array1, Array2};
 pub const MIN_FRAMES: usize = 20;
 /// Share of the baseline's frames in which a feature must be defined.
 pub const MIN_DEFINED: f64 = 0.75;
-/// Largest standardised value.
-pub const MAX_Z: f64 = 6.0;
+/// Largest standardised value: far beyond what a baseline holds, and of some 40 features still too
+/// little for one alone to reach an index of 1.
+pub const MAX_Z: f64 = 10.0;
 /// Least weight of the identity in the correlation.
 pub const MIN_SHRINKAGE: f64 = 0.2;
 /// Least number of independent samples assumed.
@@ -68,9 +69,19 @@ pub struct Distance {
     pub index: f64,
     /// Features that the baseline has and the frame lacks.
     pub missing: usize,
-    /// Per defined feature: position in the plan, share of the squared distance (they sum to 1),
-    /// standardised value.
-    pub parts: Vec<(usize, f64, f64)>,
+    /// One part per defined feature.
+    pub parts: Vec<Part>,
+}
+
+/// A feature's part in a distance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Part {
+    /// Position in the plan.
+    pub feature: usize,
+    /// Share of the squared distance; all shares sum to 1.
+    pub share: f64,
+    /// Standardised value, clipped to [`MAX_Z`].
+    pub sigmas: f64,
 }
 
 impl Baseline {
@@ -129,7 +140,7 @@ impl Baseline {
         Some(Distance {
             index: square.sqrt() / self.unit,
             missing: self.kept.len() - parts.len(),
-            parts: parts.into_iter().map(|(j, share, z)| (self.kept[j], share, z)).collect(),
+            parts: parts.into_iter().map(|p| Part { feature: self.kept[p.feature], ..p }).collect(),
         })
     }
 }
@@ -180,8 +191,8 @@ impl Statistics {
         (Self { mean, scale, correlation, factor }, rho)
     }
 
-    /// Squared distance per defined feature, and each feature's (position, share, standardised value).
-    fn square(&self, values: &[f64]) -> Option<(f64, Vec<(usize, f64, f64)>)> {
+    /// Squared distance per defined feature, and each feature's part (by position in `values`).
+    fn square(&self, values: &[f64]) -> Option<(f64, Vec<Part>)> {
         let present: Vec<usize> = (0..values.len()).filter(|&j| !values[j].is_nan()).collect();
         if present.is_empty() || (present.len() as f64) < MIN_FEATURES * values.len() as f64 {
             return None;
@@ -200,8 +211,11 @@ impl Statistics {
         };
         let total: f64 = z.iter().zip(&y).map(|(a, b)| a * b).sum();
         let whole = if total > 0.0 { total } else { 1.0 };
-        let parts =
-            present.iter().zip(z.iter().zip(&y)).map(|(&j, (&a, &b))| (j, a * b / whole, a)).collect();
+        let parts = present
+            .iter()
+            .zip(z.iter().zip(&y))
+            .map(|(&feature, (&a, &b))| Part { feature, share: a * b / whole, sigmas: a })
+            .collect();
         Some((total.max(0.0) / present.len() as f64, parts))
     }
 }
@@ -439,9 +453,9 @@ mod tests {
         let mut frame = all[55].clone();
         frame[7] += 1e6;
         let distance = baseline.distance(&frame).expect("defined");
-        assert!((distance.parts.iter().map(|p| p.1).sum::<f64>() - 1.0).abs() < 1e-9);
-        let top = distance.parts.iter().max_by(|a, b| a.1.total_cmp(&b.1)).expect("parts");
-        assert_eq!((top.0, top.2), (7, MAX_Z));
+        assert!((distance.parts.iter().map(|p| p.share).sum::<f64>() - 1.0).abs() < 1e-9);
+        let top = distance.parts.iter().max_by(|a, b| a.share.total_cmp(&b.share)).expect("parts");
+        assert_eq!((top.feature, top.sigmas), (7, MAX_Z));
         frame[7] += 1e6;
         assert_eq!(baseline.distance(&frame).expect("defined").index, distance.index);
     }

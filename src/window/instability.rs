@@ -46,7 +46,7 @@ impl CusumStatistic {
 }
 
 /// A descriptor's part in the index.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Contribution {
     /// The descriptor, "rate of NAME" where its rate counts.
     pub descriptor: String,
@@ -60,11 +60,11 @@ pub struct Contribution {
 #[must_use]
 pub fn top(distance: &Distance, plan: &[Feature], count: usize) -> Vec<Contribution> {
     let mut parts = distance.parts.clone();
-    parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+    parts.sort_by(|a, b| b.share.total_cmp(&a.share));
     parts
         .into_iter()
         .take(count)
-        .map(|(j, share, sigmas)| Contribution { descriptor: plan[j].name(), share, sigmas })
+        .map(|p| Contribution { descriptor: plan[p.feature].name(), share: p.share, sigmas: p.sigmas })
         .collect()
 }
 
@@ -165,10 +165,10 @@ mod tests {
     #[test]
     fn statistic_counts_time_in_lags_and_is_bounded_both_ways() {
         let (mut coarse, mut fine) = (CusumStatistic::default(), CusumStatistic::default());
-        for _ in 0..3 {
+        for _ in 0..2 {
             coarse.update(2.0, 1.0);
         }
-        for _ in 0..30 {
+        for _ in 0..20 {
             fine.update(2.0, 0.1);
         }
         assert!((coarse.value() - fine.value()).abs() < 1e-12);

@@ -33,7 +33,6 @@ const TOP: usize = 3;
 
 /// What the window stage needs to know, in ps and samples.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Settings {
     /// Interfaces of the cell, 1 or 2.
     pub interfaces: usize,
