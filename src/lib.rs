@@ -7,6 +7,7 @@
 
 pub mod atoms;
 pub mod config;
+pub mod decision;
 pub mod descriptors;
 pub mod elements;
 pub mod error;
@@ -17,7 +18,9 @@ pub mod label;
 pub mod neighbors;
 pub mod registry;
 pub mod restart;
+pub mod stream;
 pub mod units;
 pub mod window;
+pub mod worker;
 
 pub use error::{Error, Result};
