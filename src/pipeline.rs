@@ -13,6 +13,7 @@ use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Instant;
 
+pub use crate::config::Change;
 use crate::config::{DetectorKind, FixConfig, Halt, Mode};
 use crate::decision::{Alarm, Decision, StateCode, Verdict, worst};
 use crate::error::{Error, Result};
@@ -46,17 +47,6 @@ pub struct Facts {
     pub interfaces: usize,
     /// The fix's configuration as it is to be recorded.
     pub config: serde_json::Value,
-}
-
-/// What `fix_modify` may change between runs.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Change {
-    /// Warning threshold; `None` is the detector's own.
-    Warn(Option<f64>),
-    /// Windows in a row before an alarm.
-    Persist(u32),
-    /// What an alarm does.
-    Halt(Halt),
 }
 
 /// Seconds and counts since the pipeline was made.
@@ -355,16 +345,23 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Records a label-only event at the last sample.
+    /// Records a label-only event of the sample `frame` at `step`.
     pub fn record_event(
         &mut self,
+        frame: u64,
+        step: i64,
         interface: usize,
         kind: &str,
         tags: Vec<i64>,
         data: serde_json::Map<String, serde_json::Value>,
     ) {
-        let Some((frame, step)) = self.last else { return };
         self.write(&Line::Event { frame, step, interface, kind: kind.to_owned(), tags, data });
+    }
+
+    /// Windows dropped so far, restarts included.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.worker.dropped()
     }
 
     /// The window stage, for reports.

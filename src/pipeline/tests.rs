@@ -361,8 +361,9 @@ fn events_are_recorded_and_change_nothing() {
     let path = dir.path().join("run.jsonl");
     let (mut with, mut without) = (pipeline(Mode::Sync, Some(&path)), pipeline(Mode::Sync, None));
     for sample in samples(100) {
+        let (frame, step) = (sample[0].index, sample[0].step);
         let a = with.push(sample.clone()).expect("valid");
-        with.record_event(1, "bond_formed", vec![17, 4], serde_json::Map::new());
+        with.record_event(frame, step, 1, "bond_formed", vec![17, 4], serde_json::Map::new());
         assert!(same(&a, &without.push(sample).expect("valid")));
     }
     let events = recorded(&path).into_iter().filter(|l| matches!(l, Line::Event { .. })).count();
