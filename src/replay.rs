@@ -25,9 +25,11 @@ pub struct Report {
     pub alarms: Vec<Alarm>,
     /// Recorded verdicts.
     pub recorded: u64,
-    /// Recorded verdicts that are not the replayed ones, in words.
+    /// How many recorded verdicts are not the replayed ones.
+    pub different: u64,
+    /// The first of them, in words.
     pub differences: Vec<String>,
-    /// Lines that could not be used.
+    /// The first lines that could not be used.
     pub damaged: Vec<Damage>,
     /// Lines left out because a restart superseded them.
     pub superseded: u64,
@@ -63,6 +65,8 @@ struct Replay<'a> {
     /// The last sample: which of its windows were dropped is known at the next line.
     waiting: Vec<Waiting>,
     frame: Option<u64>,
+    /// Number of the line being read.
+    line: u64,
     /// Replayed verdicts that the stream has not confirmed yet.
     open: BTreeMap<(u64, usize), Verdict>,
     report: Report,
@@ -83,11 +87,13 @@ pub fn replay(mut reader: Reader, sink: &mut dyn FnMut(Replayed) -> Result<()>) 
         detector,
         waiting: Vec::new(),
         frame: None,
+        line: 1,
         open: BTreeMap::new(),
         report: Report::default(),
         sink,
     };
-    for line in reader.by_ref() {
+    while let Some(line) = reader.next() {
+        replay.line = reader.line();
         match line {
             Ok(line) => replay.take(line)?,
             Err(damage) => replay.damaged(damage),
@@ -156,8 +162,7 @@ impl Replay<'_> {
             Ok(output) => output,
             // A stream that was edited or put together: say so and go on with what fits.
             Err(error) => {
-                let message = format!("frame {} of interface {}: {error}", frame.index, frame.interface);
-                self.damaged(Damage { line: 0, message });
+                self.damaged(Damage { line: self.line, message: error.to_string() });
                 return Ok(());
             }
         };
@@ -206,6 +211,7 @@ impl Replay<'_> {
             Some(replayed) => format!("recorded {recorded:?}, replayed {replayed:?}"),
             None => format!("recorded {recorded:?}, replayed none"),
         };
+        self.report.different += 1;
         if self.report.differences.len() < KEPT {
             self.report
                 .differences

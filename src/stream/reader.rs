@@ -78,6 +78,12 @@ impl Reader {
         &self.header
     }
 
+    /// Number of the line read last, from 1.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.lines.number
+    }
+
     /// Whether the last line was not finished; known at the end.
     #[must_use]
     pub fn truncated(&self) -> bool {
