@@ -22,6 +22,7 @@ pub mod label;
 pub mod neighbors;
 pub mod pipeline;
 pub mod registry;
+pub mod replay;
 pub mod restart;
 pub mod stream;
 pub mod units;

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 mod doctor;
 mod lammps;
 mod plugin;
+mod replay;
 mod tools;
 
 /// The command succeeded but has something to say.
@@ -33,6 +34,7 @@ struct Cli {
 enum Command {
     Doctor(doctor::Args),
     Plugin(plugin::Args),
+    Replay(replay::Args),
 }
 
 /// Parses the command line, runs the command and reports its error, once, on stderr.
@@ -40,6 +42,7 @@ pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Doctor(args) => doctor::run(args),
         Command::Plugin(args) => plugin::run(args),
+        Command::Replay(args) => replay::run(args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("foreshock: {error:#}");
@@ -86,6 +89,11 @@ mod tests {
     #[test]
     fn help_of_doctor() {
         insta::assert_snapshot!(help(&["doctor"]));
+    }
+
+    #[test]
+    fn help_of_replay() {
+        insta::assert_snapshot!(help(&["replay"]));
     }
 
     #[test]

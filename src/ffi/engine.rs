@@ -336,9 +336,12 @@ impl Engine {
             self.log.extend(finished.notes);
             let pipeline = self.pipeline.as_mut().ok_or_else(|| Error::State("no pipeline".into()))?;
             let output = pipeline.push(finished.frames.clone())?;
+            let frame = finished.frames[0].index;
             for event in &finished.events {
                 let ids = [event.id, event.partner].into_iter().filter(|&id| id > 0).map(i64::from);
                 pipeline.record_event(
+                    frame,
+                    step,
                     event.interface,
                     event.kind.name(),
                     ids.collect(),
