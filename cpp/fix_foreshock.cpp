@@ -94,7 +94,7 @@ static void reduce(void *in, void *inout, int *, MPI_Datatype *)
 
 FixForeshock::FixForeshock(LAMMPS *lmp, int narg, char **arg) :
     Fix(lmp, narg, arg), engine(make_engine(lmp, narg, arg)), stress(nullptr), energy(nullptr),
-    reduction(MPI_OP_NULL), last_step(-1), expected_step(-1), halted(false), ghost_width(1),
+    reduction(MPI_OP_NULL), last_step(-1), expected_step(-1), halted(false), running(false), ghost_width(1),
     communication(0.0), per_atom(nullptr)
 {
   nevery = engine->every();
@@ -169,9 +169,10 @@ void FixForeshock::init()
     }
   }
   engine->set_stress(stress != nullptr);
+  request_tallies(update->ntimestep);
 
-  // `run` and `rerun` only; a minimization is not sampled.
-  if (update->whichflag != 1) return;
+  // `run` and `rerun` only; a minimization is not sampled. A rerun initialises every snapshot.
+  if (update->whichflag != 1 || running) return;
 
   // A configuration that was sampled at the end of the last run is not sampled again when
   // reset_timestep has set its step back. A step further on is another configuration (rerun,
@@ -190,7 +191,7 @@ void FixForeshock::init()
   }
   communication = 0.0;
   halted = false;
-  request_tallies(update->ntimestep);
+  running = true;
 }
 
 // Per-atom tallies are wanted at sampled steps only: they cost a virial at each of them.
@@ -386,6 +387,7 @@ void FixForeshock::halt()
 
 void FixForeshock::post_run()
 {
+  running = false;
   expected_step = update->ntimestep;
   const auto table = engine->end_run(timer->get_wall(Timer::TOTAL), communication);
   if (comm->me == 0)

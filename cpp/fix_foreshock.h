@@ -66,6 +66,7 @@ class FixForeshock : public Fix {
   bigint last_step;      // step of the last sample, -1 before the first
   bigint expected_step;    // step at which the next run starts unless it is reset
   bool halted;
+  bool running;    // between a run's init and its end
   int ghost_width;
   double communication;    // seconds of the current run
   std::vector<double> mail;

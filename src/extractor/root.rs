@@ -10,6 +10,9 @@ use crate::descriptors::{
 use crate::frame::{Condition, Frame};
 use crate::geometry::Cell;
 
+/// Pairs whose first shell lies further out than this multiple of the shortest take no part.
+const LONGEST_SHELL: f64 = 2.0;
+
 /// Averages over the reference, per interface; on rank 0 only.
 #[derive(Debug, Clone, Default)]
 pub struct Reference {
@@ -199,20 +202,25 @@ impl Extractor {
             return None;
         }
         let n = self.plan.ntypes;
-        let mut cutoffs = vec![0.0; n * n];
-        let mut found = Vec::new();
         let limit = self.coverage / super::BREAK_FACTOR;
-        for i in 0..n {
-            for j in i..n {
+        let shells: Vec<(usize, usize, f64)> = (0..n)
+            .flat_map(|i| (i..n).map(move |j| (i, j)))
+            .filter_map(|(i, j)| {
                 let at = radial::type_pair(i, j) * radial::REFERENCE_BINS;
                 let histogram = &self.reference.search[at..at + radial::REFERENCE_BINS];
-                if let Some(cutoff) = radial::first_minimum(histogram, self.search_range()) {
-                    let cutoff = cutoff.min(limit);
-                    cutoffs[i * n + j] = cutoff;
-                    cutoffs[j * n + i] = cutoff;
-                    found.push(format!("{} {} {:.3}", i + 1, j + 1, cutoff / self.plan.factors[0]));
-                }
-            }
+                let cutoff = radial::first_minimum(histogram, self.search_range())?;
+                Some((i, j, cutoff.min(limit)))
+            })
+            .collect();
+        // A first shell that far out is a second neighbour by way of another type (P-P in a
+        // phosphate), not a contact.
+        let furthest = LONGEST_SHELL * shells.iter().map(|s| s.2).fold(f64::INFINITY, f64::min);
+        let mut cutoffs = vec![0.0; n * n];
+        let mut found = Vec::new();
+        for (i, j, cutoff) in shells.into_iter().filter(|s| s.2 <= furthest) {
+            cutoffs[i * n + j] = cutoff;
+            cutoffs[j * n + i] = cutoff;
+            found.push(format!("{} {} {:.3}", i + 1, j + 1, cutoff / self.plan.factors[0]));
         }
         notes.push(if found.is_empty() {
             "cutoffs: no type pair has a first shell in the region; neighbour descriptors stay undefined; give \

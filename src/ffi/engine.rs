@@ -189,14 +189,7 @@ impl Engine {
     }
 
     /// A run starts; `coverage` is the distance that ghosts cover, LAMMPS length units.
-    pub fn begin_run(
-        &mut self,
-        dt: f64,
-        coverage: f64,
-        natoms: i64,
-        step: i64,
-        steps: i64,
-    ) -> Result<()> {
+    pub fn begin_run(&mut self, dt: f64, coverage: f64, natoms: i64, step: i64, steps: i64) -> Result<()> {
         guard(|| {
             if dt != self.facts.dt {
                 let timing = self
@@ -289,7 +282,10 @@ impl Engine {
                 return Err(Error::input(
                     "timestep",
                     dt,
-                    format!("{} as at the start of the run; variable timesteps are not supported", self.facts.dt),
+                    format!(
+                        "{} as at the start of the run; variable timesteps are not supported",
+                        self.facts.dt
+                    ),
                 ));
             }
             crate::faults::strike("descriptor", self.extractor.shared().index, self.facts.rank);
