@@ -122,7 +122,7 @@ doc: $(VENV_STAMP)
 # The advisory database is fetched from the network, and an advisory of this morning must not fail a
 # commit of yesterday: `cargo deny check advisories` is for a human.
 deny: $(DENY_STAMP)
-	$(call say,dependencies: licences, bans, sources)
+	$(call say,licences and sources of the dependencies)
 	@$(TARGET)/tools/bin/cargo-deny --log-level error --all-features check licenses bans sources
 	@$(TARGET)/tools/bin/cargo-deny --log-level error --config lammps-plugin/deny.toml \
 	  --no-default-features --features plugin check licenses bans sources

@@ -126,14 +126,9 @@ impl Lammps {
     /// LAMMPS's own message.
     pub fn command(&mut self, line: &str) -> Result<()> {
         let line = text(line)?;
-        // SAFETY: open handle, NUL-terminated line; LAMMPS copies it. The answer is null, or a string that
-        // is ours to free.
-        unsafe {
-            let answer = self.api.lammps_command(self.handle, line.as_ptr());
-            if !answer.is_null() {
-                self.api.lammps_free(answer.cast());
-            }
-        }
+        // SAFETY: open handle, NUL-terminated line that LAMMPS copies. The answer points into LAMMPS's own
+        // buffer: neither kept nor freed here.
+        unsafe { self.api.lammps_command(self.handle, line.as_ptr()) };
         self.check()
     }
 

@@ -55,7 +55,7 @@ fn errors_come_back_in_lammps_words() {
 #[test]
 fn two_instances_live_side_by_side() {
     let (mut first, second) = (crystal(), crystal());
-    first.command("displace_atoms all move 0.1 0 0").expect("the input is correct");
+    first.command("displace_atoms all move 0.1 0 0 units box").expect("the input is correct");
     first.command("run 0 post no").expect("the input is correct");
     let (moved, still) = (first.atoms("x", 3).expect("x"), second.atoms("x", 3).expect("x"));
     assert!((moved[0] - still[0] - 0.1).abs() < 1e-12);
