@@ -3,9 +3,10 @@
 #include "fix_foreshock.h"
 #include "plugin_api.h"
 
-#include "comm.h"
 #include "lammps.h"
-#include "utils.h"
+#include "library.h"
+
+#include <string>
 
 using namespace LAMMPS_NS;
 
@@ -17,17 +18,21 @@ static Fix *create(LAMMPS *lmp, int narg, char **arg)
 extern "C" __attribute__((visibility("default"))) void lammpsplugin_init(void *lmp, void *handle,
                                                                          void *regfunc)
 {
-  auto *host = static_cast<LAMMPS *>(lmp);
-  // Class layouts differ between releases: refuse, instead of crashing later.
-  if (host->num_ver != FORESHOCK_LAMMPS_NUM_VER) {
-    if (host->comm->me == 0)
-      utils::logmesg(host,
-                     "WARNING: foreshock plugin not loaded: it was built for LAMMPS release " +
-                         std::to_string(FORESHOCK_LAMMPS_NUM_VER) + ", this is " +
-                         std::to_string(host->num_ver) +
-                         "; build one for it with: foreshock plugin build\n");
+  // Class layouts, and with them everything C++, differ between releases: refuse through LAMMPS's C
+  // interface, which does not. All other LAMMPS symbols are weak (see CMakeLists.txt) and may be null
+  // here.
+  const int release = lammps_version(lmp);
+  if (release != FORESHOCK_LAMMPS_NUM_VER) {
+    if (lammps_extract_setting(lmp, "world_rank") == 0) {
+      const std::string message =
+          "foreshock plugin not loaded: it was built for LAMMPS release " +
+          std::to_string(FORESHOCK_LAMMPS_NUM_VER) + ", this is " + std::to_string(release) +
+          "; build one for it with: foreshock plugin build";
+      lammps_error(lmp, LMP_ERROR_WARNING, message.c_str());
+    }
     return;
   }
+  const auto *host = static_cast<const LAMMPS *>(lmp);
   foreshock_plugin_t plugin{};
   plugin.version = host->version;
   plugin.style = "fix";

