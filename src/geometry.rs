@@ -14,13 +14,24 @@ pub struct Cell {
     pub periodic: [bool; 3],
     /// Angstrom per LAMMPS length unit.
     scale: f64,
+    /// One over the diagonal of `h` in LAMMPS units, and the tilts in them: multiplying is cheaper
+    /// than dividing, and every atom is looked at.
+    inverse: [f64; 3],
+    tilt: [f64; 3],
 }
 
 impl Cell {
     /// A cell from LAMMPS's `boxlo` and `h` (both in LAMMPS length units).
     #[must_use]
     pub fn new(lo: [f64; 3], h: [f64; 6], periodic: [bool; 3], scale: f64) -> Self {
-        Self { lo, h: h.map(|v| v * scale), periodic, scale }
+        Self { lo, h: h.map(|v| v * scale), periodic, scale, inverse: [0.0; 3], tilt: [0.0; 3] }
+            .with_inverse()
+    }
+
+    fn with_inverse(mut self) -> Self {
+        self.inverse = std::array::from_fn(|k| self.scale / self.h[k]);
+        self.tilt = std::array::from_fn(|k| self.h[3 + k] / self.scale);
+        self
     }
 
     /// The same cell with the extent of `reference` along non-periodic axes: a shrink-wrapped
@@ -33,7 +44,7 @@ impl Cell {
                 self.h[axis] = reference.h[axis];
             }
         }
-        self
+        self.with_inverse()
     }
 
     /// Angstrom per LAMMPS length unit.
@@ -46,10 +57,10 @@ impl Cell {
     #[inline]
     #[must_use]
     pub fn fractional(&self, x: &[f64; 3]) -> [f64; 3] {
-        let [xx, yy, zz, yz, xz, xy] = self.h;
-        let c = (x[2] - self.lo[2]) * self.scale / zz;
-        let b = ((x[1] - self.lo[1]) * self.scale - yz * c) / yy;
-        let a = ((x[0] - self.lo[0]) * self.scale - xy * b - xz * c) / xx;
+        let ([ix, iy, iz], [yz, xz, xy]) = (self.inverse, self.tilt);
+        let c = (x[2] - self.lo[2]) * iz;
+        let b = (x[1] - self.lo[1] - yz * c) * iy;
+        let a = (x[0] - self.lo[0] - xy * b - xz * c) * ix;
         [a, b, c]
     }
 
@@ -112,10 +123,11 @@ impl Cell {
     /// If `w` is shorter than ten numbers.
     #[must_use]
     pub fn from_words(w: &[f64], periodic: [bool; 3]) -> Self {
-        let mut cell = Self { lo: [0.0; 3], h: [0.0; 6], periodic, scale: w[9] };
+        let mut cell =
+            Self { lo: [0.0; 3], h: [0.0; 6], periodic, scale: w[9], inverse: [0.0; 3], tilt: [0.0; 3] };
         cell.lo.copy_from_slice(&w[..3]);
         cell.h.copy_from_slice(&w[3..9]);
-        cell
+        cell.with_inverse()
     }
 }
 

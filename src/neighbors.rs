@@ -24,23 +24,15 @@ pub struct CellList {
 /// the fastest of one to three on the bench systems.
 const CELLS_PER_REACH: f64 = 2.0;
 
-/// Neighbours of one atom: differences, squared distances and input indices.
-#[derive(Debug, Default)]
+/// A neighbour of a queried position.
+#[derive(Debug, Clone, Copy)]
 pub struct Found {
-    /// Difference vectors to the neighbours, angstrom.
-    pub d: Vec<[f64; 3]>,
-    /// Squared distances, square angstrom.
-    pub r2: Vec<f64>,
-    /// Indices into the candidate array the list was built from.
-    pub index: Vec<u32>,
-}
-
-impl Found {
-    fn clear(&mut self) {
-        self.d.clear();
-        self.r2.clear();
-        self.index.clear();
-    }
+    /// Difference vector to it, angstrom.
+    pub d: [f64; 3],
+    /// Squared distance, square angstrom.
+    pub r2: f64,
+    /// Index into the candidates the list was built from.
+    pub index: u32,
 }
 
 impl CellList {
@@ -114,7 +106,7 @@ impl CellList {
     }
 
     /// Collects the neighbours of `p` within the reach, leaving out the candidate `itself`.
-    pub fn query(&self, p: &[f64; 3], itself: u32, found: &mut Found) {
+    pub fn query(&self, p: &[f64; 3], itself: u32, found: &mut Vec<Found>) {
         found.clear();
         if self.order.is_empty() {
             return;
@@ -134,9 +126,7 @@ impl CellList {
                     let d = [q[0] - p[0], q[1] - p[1], q[2] - p[2]];
                     let r2 = d[0] * d[0] + d[1] * d[1] + d[2] * d[2];
                     if r2 < self.reach_squared && index != itself {
-                        found.d.push(d);
-                        found.r2.push(r2);
-                        found.index.push(index);
+                        found.push(Found { d, r2, index });
                     }
                 }
             }
@@ -171,10 +161,10 @@ mod tests {
             let positions = scattered(n, extent);
             let mut list = CellList::default();
             list.build(&positions, reach);
-            let mut found = Found::default();
+            let mut found = Vec::new();
             for (i, p) in positions.iter().enumerate() {
                 list.query(p, i as u32, &mut found);
-                let mut got = found.index.clone();
+                let mut got: Vec<u32> = found.iter().map(|n| n.index).collect();
                 got.sort_unstable();
                 let want: Vec<u32> = (0..n as u32)
                     .filter(|&j| {
@@ -191,8 +181,8 @@ mod tests {
     fn an_empty_list_finds_nothing() {
         let mut list = CellList::default();
         list.build(&[], 2.0);
-        let mut found = Found::default();
+        let mut found = Vec::new();
         list.query(&[0.0; 3], 0, &mut found);
-        assert!(found.index.is_empty());
+        assert!(found.is_empty());
     }
 }

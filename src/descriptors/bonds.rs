@@ -26,13 +26,18 @@ pub enum Class {
     Bb = 2,
 }
 
-/// Adds a bond seen from one of its atoms; `length` in angstrom.
+/// Adds a bond seen from one of its atoms to the sums of its class; `length` in angstrom.
 #[inline]
-pub fn add(section: &mut [f64], class: Class, length: f64) {
-    let s = &mut section[3 * class as usize..][..3];
-    s[0] += 1.0;
-    s[1] += length;
-    s[2] += length * length;
+pub fn add(sums: &mut [f64; 3], length: f64) {
+    sums[0] += 1.0;
+    sums[1] += length;
+    sums[2] += length * length;
+}
+
+/// Adds an atom's bonds: sums per [`Class`].
+#[inline]
+pub fn add_lengths(section: &mut [f64], classes: &[[f64; 3]; 3]) {
+    section.iter_mut().zip(classes.as_flattened()).for_each(|(sum, value)| *sum += value);
 }
 
 /// Adds a tracked framework atom's bonds broken and formed since the reference.
@@ -72,9 +77,11 @@ mod tests {
     #[test]
     fn shares_and_lengths() {
         let mut section = vec![0.0; WIDTH];
-        add(&mut section, Class::Aa, 2.0);
-        add(&mut section, Class::Aa, 2.2);
-        add(&mut section, Class::Ab, 3.0);
+        let mut lengths = [[0.0; 3]; 3];
+        add(&mut lengths[Class::Aa as usize], 2.0);
+        add(&mut lengths[Class::Aa as usize], 2.2);
+        add(&mut lengths[Class::Ab as usize], 3.0);
+        add_lengths(&mut section, &lengths);
         add_change(&mut section, 2, 1);
         add_change(&mut section, 0, 0);
         let mut values = Values::new(false);

@@ -52,7 +52,7 @@ pub struct Scratch {
     candidates: Vec<Candidate>,
     positions: Vec<[f64; 3]>,
     cells: CellList,
-    found: Found,
+    found: Vec<Found>,
     directions: order::Directions,
 }
 
@@ -330,7 +330,7 @@ impl Extractor {
     fn column(&self, s: &[f64; 3], sample: &Sample, periodic: &[bool; 3]) -> usize {
         let cell = |k: usize| {
             let axis = sample.lateral[k];
-            let q = if periodic[axis] { s[axis] - s[axis].floor() } else { s[axis].clamp(0.0, 1.0) };
+            let q = if periodic[axis] { wrapped(s[axis]) } else { s[axis].clamp(0.0, 1.0) };
             ((q * self.shared.grid[k] as f64) as usize).min(self.shared.grid[k] - 1)
         };
         cell(0) * self.shared.grid[1] + cell(1)
@@ -369,9 +369,9 @@ impl Extractor {
         for a in active.iter().filter(|a| a.in_region) {
             let kind = self.chemistry.member(scratch.candidates[a.candidate as usize].species).0;
             scratch.cells.query(&positions[a.candidate as usize], a.candidate, &mut scratch.found);
-            for (&j, &r2) in scratch.found.index.iter().zip(&scratch.found.r2) {
-                let other = self.chemistry.member(scratch.candidates[j as usize].species).0;
-                let bin = (r2.sqrt() / range * radial::REFERENCE_BINS as f64) as usize;
+            for near in &scratch.found {
+                let other = self.chemistry.member(scratch.candidates[near.index as usize].species).0;
+                let bin = (near.r2.sqrt() / range * radial::REFERENCE_BINS as f64) as usize;
                 let at = radial::type_pair(kind, other) * radial::REFERENCE_BINS;
                 search[at + bin.min(radial::REFERENCE_BINS - 1)] += 1.0;
             }
@@ -405,34 +405,30 @@ impl Extractor {
             };
             let mut list = List::default();
             let mut counts = [0_usize; 2];
+            let mut lengths = [[0.0; 3]; 3];
             let (mut touches, mut attached) = (false, false);
             let mut links = Vec::new();
             scratch.directions.clear();
-            for n in 0..scratch.found.index.len() {
-                let j = scratch.candidates[scratch.found.index[n] as usize];
-                let pair = self.chemistry.pair(own.species, j.species);
-                let r2 = scratch.found.r2[n];
+            for near in &scratch.found {
+                let j = scratch.candidates[near.index as usize];
                 let (_, other_side) = self.chemistry.member(j.species);
+                let r2 = near.r2;
                 if self.plan.rdf && a.in_region && r2 < radial_range * radial_range {
                     let class = class_of(side, other_side) as usize;
-                    radial::add_pair(
-                        &mut scratch.payload[section.radial.clone()],
-                        class,
-                        r2.sqrt(),
-                        radial_range,
-                    );
+                    let radial = &mut scratch.payload[section.radial.clone()];
+                    radial::add_pair(radial, class, r2.sqrt(), radial_range);
+                }
+                let pair = self.chemistry.pair(own.species, j.species);
+                if r2 >= pair.break_ {
+                    continue;
                 }
                 if r2 < pair.form {
                     if a.in_region {
                         let r = r2.sqrt();
-                        scratch.directions.push(&scratch.found.d[n], r);
+                        scratch.directions.push(&near.d, r);
                         if pair.bond {
                             counts[usize::from(other_side == Side::B)] += 1;
-                            bonds::add(
-                                &mut scratch.payload[section.bonds.clone()],
-                                class_of(side, other_side),
-                                r,
-                            );
+                            bonds::add(&mut lengths[class_of(side, other_side) as usize], r);
                         }
                     }
                     if other_side != side {
@@ -443,7 +439,7 @@ impl Extractor {
                         links.push(id_of(view, j.atom)?);
                     }
                 }
-                if topology && r2 < pair.break_ {
+                if topology {
                     let id = id_of(view, j.atom)?;
                     if r2 < pair.form || previous.contains(id) {
                         let flagged = if pair.bond { id | BOND } else { id };
@@ -457,6 +453,7 @@ impl Extractor {
                 let (to_own, to_other) =
                     if side == Side::A { (counts[0], counts[1]) } else { (counts[1], counts[0]) };
                 let payload = &mut scratch.payload;
+                bonds::add_lengths(&mut payload[section.bonds.clone()], &lengths);
                 coordination::add(
                     &mut payload[section.coordination.clone()],
                     side == Side::B,
@@ -493,11 +490,11 @@ impl Extractor {
         let own = scratch.candidates[candidate as usize];
         let shift = &scratch.shift;
         let mut list = List::default();
-        for (n, &index) in scratch.found.index.iter().enumerate() {
-            let j = scratch.candidates[index as usize];
+        for near in &scratch.found {
+            let j = scratch.candidates[near.index as usize];
             let pair = self.chemistry.pair(own.species, j.species);
             let (u, v) = (&shift[own.atom as usize], &shift[j.atom as usize]);
-            let d: [f64; 3] = std::array::from_fn(|k| scratch.found.d[n][k] + v[k] - u[k]);
+            let d: [f64; 3] = std::array::from_fn(|k| near.d[k] + v[k] - u[k]);
             if d.iter().map(|c| c * c).sum::<f64>() < pair.form {
                 let id = id_of(view, j.atom)?;
                 if !list.insert(if pair.bond { id | BOND } else { id }) {
@@ -519,7 +516,11 @@ impl Extractor {
     ) {
         let section = &sections[self.store.header(i).interface as usize];
         let reference = self.store.reference_neighbors(i);
-        let (broken, formed) = (reference.bonds_missing_in(list), list.bonds_missing_in(&reference));
+        let (broken, formed) = if reference == *list {
+            (0, 0)
+        } else {
+            (reference.bonds_missing_in(list), list.bonds_missing_in(&reference))
+        };
         bonds::add_change(&mut scratch.payload[section.bonds.clone()], broken, formed);
         scratch.per_atom[i][1] = formed as f64 - broken as f64;
         if sample.turning {
@@ -564,8 +565,8 @@ impl Extractor {
         };
         let interface = self.store.header(i).interface as usize;
         let mut now = List::default();
-        for (&index, &r2) in scratch.found.index.iter().zip(&scratch.found.r2) {
-            let j = scratch.candidates[index as usize];
+        for near in &scratch.found {
+            let j = scratch.candidates[near.index as usize];
             let other = self.chemistry.member(j.species).0;
             let Some(rule) = self.rules.bond(kind + 1, other + 1) else {
                 continue;
@@ -579,7 +580,7 @@ impl Extractor {
             } else {
                 rule.form
             };
-            if r2 < limit * limit && !now.insert(id) {
+            if near.r2 < limit * limit && !now.insert(id) {
                 return Err(too_many(view, i));
             }
         }
@@ -601,6 +602,18 @@ impl Extractor {
         self.store.set_label_bonds(i, &now);
         Ok(())
     }
+}
+
+/// Into [0, 1). Owned atoms stray little from the box between reneighbouring: no division, no call.
+#[inline]
+fn wrapped(mut q: f64) -> f64 {
+    while q < 0.0 {
+        q += 1.0;
+    }
+    while q >= 1.0 {
+        q -= 1.0;
+    }
+    q
 }
 
 fn class_of(a: Side, b: Side) -> bonds::Class {
