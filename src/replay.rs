@@ -46,6 +46,8 @@ pub enum Replayed {
     Verdict(Verdict),
     /// An alarm.
     Alarm(Alarm),
+    /// A line that replay takes as it is: drops, changes, restarts, runs, events, halts.
+    Other(Line),
 }
 
 /// Differences and damaged lines that a report keeps; more are only worth a count.
@@ -137,7 +139,7 @@ impl Replay<'_> {
                     Waiting::Window(w) => (w.frame, w.interface) != (frame, interface),
                     Waiting::Unscored(_) => true,
                 });
-                Ok(())
+                (self.sink)(Replayed::Other(line))
             }
             Line::Verdict { verdict, .. } => {
                 self.flush()?;
@@ -147,13 +149,12 @@ impl Replay<'_> {
             Line::Restart { threshold, persist, .. } | Line::Change { threshold, persist, .. } => {
                 self.flush()?;
                 self.decision.set_threshold(threshold)?;
-                self.decision.set_persist(persist)
+                self.decision.set_persist(persist)?;
+                (self.sink)(Replayed::Other(line))
             }
-            Line::Header(_)
-            | Line::Run { .. }
-            | Line::Event { .. }
-            | Line::Alarm { .. }
-            | Line::Halt { .. } => Ok(()),
+            Line::Run { .. } | Line::Event { .. } | Line::Halt { .. } => (self.sink)(Replayed::Other(line)),
+            // Alarms are replayed; the reader lets no second header through.
+            Line::Alarm { .. } | Line::Header(_) => Ok(()),
         }
     }
 

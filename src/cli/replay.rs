@@ -33,7 +33,7 @@ pub struct Args {
     /// Fail unless every recorded verdict is replayed bit for bit
     #[arg(long)]
     check: bool,
-    /// Write the frames and the replayed verdicts as a stream of their own
+    /// Write the stream again with the replayed verdicts in place of the recorded ones
     #[arg(short, long, value_name = "OUT.jsonl")]
     output: Option<PathBuf>,
 }
@@ -127,6 +127,7 @@ fn copy_item(copy: &mut Writer, item: &Replayed) -> Result<()> {
         Replayed::Alarm(alarm) => {
             Line::Alarm { decision_step: alarm.window_end_step, reason: alarm.reason(), alarm: alarm.clone() }
         }
+        Replayed::Other(line) => line.clone(),
     };
     match copy.write(&line) {
         Some(message) => bail!(message),
@@ -144,7 +145,7 @@ struct Watch {
 impl Watch {
     fn take(&mut self, item: &Replayed, out: &mut dyn Write) -> Result<()> {
         match item {
-            Replayed::Frame(_) => {}
+            Replayed::Frame(_) | Replayed::Other(_) => {}
             Replayed::Verdict(verdict) => {
                 let before = self.states.insert(verdict.interface, verdict.state);
                 if before != Some(verdict.state) {

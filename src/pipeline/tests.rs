@@ -122,7 +122,7 @@ fn a_failing_interface_alarms_and_the_columns_say_so() {
 fn async_recording_replays_to_its_own_verdicts_even_with_drops() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("run.jsonl");
-    let slow = Box::new(Slow(Duration::from_micros(700)));
+    let slow = Box::new(Slow(Duration::from_millis(2)));
     let mut pipeline =
         Pipeline::with_detector(&config(Mode::Async, Some(&path)), &facts(), slow, None).expect("valid");
     // The stream names the detector that replay is to use; the slow one scores as CUSUM does.
@@ -145,6 +145,22 @@ fn async_recording_replays_to_its_own_verdicts_even_with_drops() {
     assert_eq!(report.recorded, 600 - output.dropped);
     assert_eq!(report.verdicts, report.recorded);
     assert!(!report.alarms.is_empty());
+    // A copy made of what replay hands on holds the drops and changes too.
+    let copy = dir.path().join("copy.jsonl");
+    let reader = Reader::open(&path).expect("a stream");
+    let mut writer = Writer::create(&copy, reader.header()).expect("writable");
+    replay(reader, &mut |item| {
+        let line = match item {
+            Replayed::Frame(frame) => Line::sample(&frame),
+            Replayed::Verdict(verdict) => Line::Verdict { decision_step: 0, verdict },
+            Replayed::Alarm(_) => return Ok(()),
+            Replayed::Other(line) => line,
+        };
+        assert_eq!(writer.write(&line), None);
+        Ok(())
+    })
+    .expect("replays");
+    assert_eq!(replayed(&copy).1, report);
     // The recording is in order for each interface, though the thread was behind.
     for interface in 0..2 {
         let frames: Vec<u64> =
@@ -310,7 +326,7 @@ fn a_dead_worker_is_shown_as_such_and_told_once() {
 
 #[test]
 fn an_old_verdict_is_stale_and_ages_in_steps() {
-    let detector = Box::new(Slow(Duration::from_millis(400)));
+    let detector = Box::new(Slow(Duration::from_millis(1500)));
     let mut pipeline =
         Pipeline::with_detector(&config(Mode::Async, None), &facts(), detector, None).expect("valid");
     for sample in samples(100) {

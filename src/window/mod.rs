@@ -26,7 +26,7 @@ use anomalous::Anomalous;
 use features::{Feature, History};
 use instability::{Contribution, Index};
 
-/// Frames that a window needs before it is judged.
+/// Frames with any value that a window needs before it is judged.
 pub const MIN_WINDOW: usize = 8;
 /// Descriptors named in an alarm.
 const TOP: usize = 3;
@@ -149,7 +149,7 @@ pub enum Phase {
     Reference,
     /// The statistics baseline is not complete.
     Learning,
-    /// Fewer than [`MIN_WINDOW`] frames.
+    /// Fewer than [`MIN_WINDOW`] frames of the window hold any value.
     Filling,
     /// The frame can be judged.
     Ready,
@@ -380,7 +380,9 @@ impl Interface {
         };
         output.index = distance.index;
         output.missing = distance.missing;
-        if self.rows.len() < MIN_WINDOW {
+        let width = settings.base_width();
+        let defined = self.rows.iter().filter(|row| row[..width].iter().any(|v| !v.is_nan())).count();
+        if defined < MIN_WINDOW {
             output.phase = Phase::Filling;
             return output;
         }

@@ -63,14 +63,20 @@ fn a_short_baseline_is_extended_and_a_short_window_fills() {
         healthy(2, 0, 60, 0.5, 6).iter().map(|f| stage.push(f).expect("valid").phase).collect();
     assert_eq!(phases.iter().rposition(|&p| p == Phase::Learning), Some(25 + baseline::MIN_FRAMES - 1));
 
-    // A gap longer than the window leaves it with undefined rows only, never with fewer rows.
+    // After a gap longer than the window there is nothing to judge until frames have come again.
     let mut frames = healthy(3, 0, 200, 0.5, 6);
     frames.drain(100..150);
     let outputs = run(&frames);
-    assert_eq!(outputs[100].phase, Phase::Nan, "half a lag is not known yet");
-    let after = outputs[110].message.as_ref().expect("ready again");
+    let phases: Vec<Phase> = outputs[99..109].iter().map(|o| o.phase).collect();
+    let mut expected = vec![Phase::Ready];
+    expected.extend([Phase::Nan; 4]); // half a lag is not known yet
+    expected.extend([Phase::Filling; 3]);
+    expected.extend([Phase::Ready; 2]);
+    assert_eq!(phases, expected);
+    assert!(outputs[104].index.is_finite());
+    let after = outputs[107].message.as_ref().expect("ready again");
     assert_eq!(after.features.nrows(), 16);
-    assert!(after.features[[0, 0]].is_nan() && !after.features[[5, 0]].is_nan());
+    assert!(after.features[[7, 0]].is_nan() && !after.features[[8, 0]].is_nan());
 }
 
 #[test]
