@@ -40,7 +40,8 @@ export FORESHOCK_VENV := $(VENV)
 export FORESHOCK_PLUGIN := $(TARGET)/plugin/$(RELEASE)/foreshockplugin.so
 export FORESHOCK_VENV_2024 := $(VENV_2024)
 export FORESHOCK_PLUGIN_2024 := $(TARGET)/plugin/$(RELEASE_2024)/foreshockplugin.so
-export LAMMPS_PLUGIN_PATH :=
+# A user's own plugins have no place in tests.
+unexport LAMMPS_PLUGIN_PATH
 
 FORESHOCK := cargo run --quiet --
 # Features that `cargo test` sees: the command line, and LAMMPS through its C library.
@@ -135,4 +136,5 @@ test:
 	@$(MAKE) setup
 	@$(MAKE) setup-2024
 	$(call say,tests)
-	@cargo test --features $(TEST_FEATURES)
+	@cargo test --features $(TEST_FEATURES) --doc
+	@cargo test --features $(TEST_FEATURES) --lib --bins --tests
