@@ -389,7 +389,7 @@ void FixForeshock::post_run()
 {
   running = false;
   expected_step = update->ntimestep;
-  const auto table = engine->end_run(timer->get_wall(Timer::TOTAL), communication);
+  const auto table = engine->end_run(timer->get_wall(Timer::TOTAL), communication, update->ntimestep);
   if (comm->me == 0)
     for (const auto &line : table) utils::logmesg(lmp, std::string(line) + "\n");
   // As fix halt: a soft halt leaves the timeout in force, so that later runs end at once.

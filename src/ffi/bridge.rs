@@ -87,7 +87,12 @@ pub mod border {
             step: i64,
             steps: i64,
         ) -> Result<()>;
-        fn end_run(self: &mut Engine, loop_seconds: f64, communication: f64) -> Vec<String>;
+        fn end_run(
+            self: &mut Engine,
+            loop_seconds: f64,
+            communication: f64,
+            step: i64,
+        ) -> Vec<String>;
 
         // A sample, in order
         fn needs_survey(self: &Engine) -> bool;

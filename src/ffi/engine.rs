@@ -434,7 +434,11 @@ impl Engine {
     }
 
     /// The table of where the time went; rank 0's own times.
-    pub fn end_run(&mut self, loop_seconds: f64, communication: f64) -> Vec<String> {
+    pub fn end_run(&mut self, loop_seconds: f64, communication: f64, step: i64) -> Vec<String> {
+        if let Some(pipeline) = &mut self.pipeline {
+            // The last verdicts of an asynchronous run are still to be recorded.
+            pipeline.drain(step);
+        }
         let n = self.run.samples;
         if n == 0 || !self.config.message || self.facts.rank != 0 {
             return Vec::new();
