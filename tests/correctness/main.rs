@@ -1,0 +1,12 @@
+//! Right numbers and state that stays right, with the real LAMMPS: its own computes, analytic crystals,
+//! ranks, symmetries, restarts, split runs, moving atoms, unit styles and boxes of every kind.
+
+#![cfg(feature = "inprocess")]
+
+#[path = "../machine/mod.rs"]
+mod machine;
+
+mod lab;
+
+mod crystals;
+mod native;
