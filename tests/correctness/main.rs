@@ -8,5 +8,8 @@ mod machine;
 
 mod lab;
 
+mod continuity;
 mod crystals;
+mod invariance;
 mod native;
+mod trajectory;
