@@ -72,16 +72,20 @@ pub fn descriptor(lammps: &Lammps, row: usize, name: &str) -> f64 {
     lammps.fix_array("w", row, column).expect("fix w has its array")
 }
 
+/// Numbers below this one are compared as if they were this large.
+pub const SMALL: f64 = 1e-3;
+
 /// Asserts that two numbers agree to `relative`, or to a thousandth of it near zero.
 pub fn close(what: &str, got: f64, want: f64, relative: f64) {
-    assert!(same(got, want, relative), "{what}: {got:e}, expected {want:e}");
+    assert!(same(got, want, relative, SMALL), "{what}: {got:e}, expected {want:e}");
 }
 
-fn same(a: f64, b: f64, relative: f64) -> bool {
+/// Whether two numbers agree to `relative`, below `small` to `relative` times `small`.
+pub fn same(a: f64, b: f64, relative: f64, small: f64) -> bool {
     if a.is_nan() || b.is_nan() {
         return a.is_nan() == b.is_nan();
     }
-    a == b || (a - b).abs() <= relative * a.abs().max(b.abs()).max(1e-3)
+    a == b || (a - b).abs() <= relative * a.abs().max(b.abs()).max(small)
 }
 
 /// One interface at one sample, as recorded.
@@ -136,20 +140,14 @@ impl Recorded {
         recorded
     }
 
-    /// Value of descriptor `name` at a sample.
-    pub fn value(&self, frame: u64, interface: usize, name: &str) -> f64 {
-        let column = self.names.iter().position(|n| n == name).unwrap_or_else(|| panic!("no {name}"));
-        self.samples[&(frame, interface)].values[column]
-    }
-
     /// Number of samples at which descriptors were measured.
     pub fn measured(&self) -> usize {
         self.samples.values().filter(|s| s.condition == Condition::Measured).count()
     }
 
-    /// Asserts that both hold the same samples, with values equal to `relative`, and the same verdicts
-    /// and alarms. Columns of `except` are not compared.
-    pub fn agrees(&self, other: &Self, relative: f64, except: &[&str]) {
+    /// Asserts that both hold the same samples, with values equal to `relative` (below `small` to
+    /// `relative` times `small`). Columns of `except` are not compared.
+    pub fn agrees_in_samples(&self, other: &Self, relative: f64, small: f64, except: &[&str]) {
         assert_eq!(self.names, other.names);
         assert!(self.measured() > 0, "nothing was measured");
         assert_eq!(
@@ -160,14 +158,20 @@ impl Recorded {
         let mut worst: BTreeMap<&str, (f64, f64, u64)> = BTreeMap::new();
         for ((key, a), b) in self.samples.iter().zip(other.samples.values()) {
             assert_eq!((a.step, a.condition), (b.step, b.condition), "sample {key:?}");
-            assert!(same(a.time_ps, b.time_ps, 1e-12), "time of sample {key:?}");
+            assert!(same(a.time_ps, b.time_ps, 1e-12, SMALL), "time of sample {key:?}");
             for ((name, &x), &y) in self.names.iter().zip(&a.values).zip(&b.values) {
-                if !same(x, y, relative) && !except.contains(&name.as_str()) {
+                if !same(x, y, relative, small) && !except.contains(&name.as_str()) {
                     worst.entry(name).or_insert((x, y, key.0));
                 }
             }
         }
         assert!(worst.is_empty(), "descriptors that differ, at the first sample where they do: {worst:#?}");
+    }
+
+    /// Asserts that both hold the same samples, with values equal to `relative`, the same verdicts and the
+    /// same alarms.
+    pub fn agrees(&self, other: &Self, relative: f64) {
+        self.agrees_in_samples(other, relative, SMALL, &[]);
         assert_eq!(
             self.verdicts.keys().collect::<Vec<_>>(),
             other.verdicts.keys().collect::<Vec<_>>(),
@@ -177,11 +181,9 @@ impl Recorded {
             let frame = a.frame;
             assert_eq!((a.state, a.alarm), (b.state, b.alarm), "verdict on sample {frame}:\n{a:?}\n{b:?}");
             assert_eq!(a.window_end_step, b.window_end_step, "verdict on sample {frame}");
-            if except.is_empty() {
-                // The covariance's inverse amplifies what is left of rounding.
-                for (x, y) in [(a.index, b.index), (a.cusum, b.cusum)] {
-                    assert!(same(x, y, 1e4 * relative), "verdict on sample {frame}:\n{a:?}\n{b:?}");
-                }
+            // The covariance's inverse amplifies what is left of rounding.
+            for (x, y) in [(a.index, b.index), (a.cusum, b.cusum)] {
+                assert!(same(x, y, 1e4 * relative, SMALL), "verdict on sample {frame}:\n{a:?}\n{b:?}");
             }
         }
         assert_eq!(self.alarms, other.alarms, "alarms");

@@ -8,6 +8,7 @@ mod machine;
 
 mod lab;
 
+mod boxes;
 mod continuity;
 mod crystals;
 mod invariance;

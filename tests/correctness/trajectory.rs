@@ -28,6 +28,8 @@ pub struct Snapshot {
     /// As in the dump's `BOX BOUNDS` line.
     pub boundary: String,
     pub bounds: [[f64; 2]; 3],
+    /// `xy xz yz` of a triclinic cell.
+    pub tilt: Option<[f64; 3]>,
     pub rows: Vec<Row>,
 }
 
@@ -95,7 +97,7 @@ pub fn read(path: &Path) -> Vec<Snapshot> {
                 }
             })
             .collect();
-        snapshots.push(Snapshot { step, boundary, bounds, rows });
+        snapshots.push(Snapshot { step, boundary, bounds, tilt: None, rows });
     }
     snapshots
 }
@@ -106,9 +108,23 @@ pub fn write(dir: &Path, snapshots: &[Snapshot]) {
     let mut dump = String::new();
     for s in snapshots {
         let _ = writeln!(dump, "ITEM: TIMESTEP\n{}\nITEM: NUMBER OF ATOMS\n{}", s.step, s.rows.len());
-        let _ = writeln!(dump, "{}", s.boundary);
-        for [lo, hi] in s.bounds {
-            let _ = writeln!(dump, "{lo} {hi}");
+        match s.tilt {
+            None => {
+                let _ = writeln!(dump, "{}", s.boundary);
+                for [lo, hi] in s.bounds {
+                    let _ = writeln!(dump, "{lo} {hi}");
+                }
+            }
+            Some([xy, xz, yz]) => {
+                let boundary = s.boundary.replace("BOUNDS", "BOUNDS xy xz yz");
+                let _ = writeln!(dump, "{boundary}");
+                let [x, y, z] = s.bounds;
+                let low = [0.0, xy, xz, xy + xz].into_iter().fold(0.0, f64::min);
+                let high = [0.0, xy, xz, xy + xz].into_iter().fold(0.0, f64::max);
+                let _ = writeln!(dump, "{} {} {xy}", x[0] + low, x[1] + high);
+                let _ = writeln!(dump, "{} {} {xz}", y[0] + yz.min(0.0), y[1] + yz.max(0.0));
+                let _ = writeln!(dump, "{} {} {yz}", z[0], z[1]);
+            }
         }
         let _ = writeln!(dump, "ITEM: ATOMS {COLUMNS} ");
         for Row { id, kind, x, v, image } in &s.rows {
@@ -125,6 +141,9 @@ pub fn write(dir: &Path, snapshots: &[Snapshot]) {
     let mut data = format!("made by a test\n\n{} atoms\n2 atom types\n\n", first.rows.len());
     for (axis, [lo, hi]) in ["x", "y", "z"].into_iter().zip(first.bounds) {
         let _ = writeln!(data, "{lo} {hi} {axis}lo {axis}hi");
+    }
+    if let Some([xy, xz, yz]) = first.tilt {
+        let _ = writeln!(data, "{xy} {xz} {yz} xy xz yz");
     }
     data.push_str("\nMasses\n\n1 1.0\n2 1.7\n\nAtoms # atomic\n\n");
     for Row { id, kind, x, image, .. } in &first.rows {
