@@ -14,3 +14,5 @@ mod crystals;
 mod invariance;
 mod native;
 mod trajectory;
+mod transport;
+mod unit_styles;
