@@ -74,6 +74,12 @@ static rust::Box<foreshock::Engine> make_engine(LAMMPS *lmp, int narg, char **ar
                                     : "fix foreshock: the fix line failed on another rank";
     FORESHOCK_ERROR_AT(lmp->error, checked.word, message);
   }
+  for (int word = 4; word < 6; word++)
+    if (lmp->group->dynamic[lmp->group->find(arg[word])])
+      FORESHOCK_ERROR_AT(lmp->error, word,
+                         fmt::format("fix foreshock: {} = '{}': expected a static group: it names each "
+                                     "atom's initial side",
+                                     word == 4 ? "sideA" : "sideB", arg[word]));
   try {
     return foreshock::new_engine(words, host);
   } catch (const rust::Error &e) {
@@ -206,10 +212,10 @@ void FixForeshock::setup(int)
 {
   // Off the sampling grid nothing is measured: a sample there would bend the windows, and ten
   // runs of 130 steps must give what one of 1300 gives.
-  if (update->ntimestep % nevery == 0)
-    sample();
-  else
-    request_tallies((update->ntimestep / nevery + 1) * nevery);
+  if (update->ntimestep % nevery == 0) sample();
+  // Also where the configuration was sampled at the end of the last run: reset_timestep has forgotten
+  // what was asked for then.
+  request_tallies((update->ntimestep / nevery + 1) * nevery);
 }
 
 void FixForeshock::end_of_step()
@@ -444,11 +450,11 @@ void FixForeshock::set_arrays(int i)
 {
   std::fill_n(per_atom[i], PER_ATOM, 0.0);
   std::uint8_t side = 0;
-  if (atom->mask[i] & groupbit)
-    for (int k = 0; k < 2; k++) {
-      const int which = group->find(side_names[k]);
-      if (which >= 0 && (atom->mask[i] & group->bitmask[which])) side = k + 1;
-    }
+  // Whatever the fix's group: it may be dynamic, and is looked at when a sample is taken.
+  for (int k = 0; k < 2; k++) {
+    const int which = group->find(side_names[k]);
+    if (which >= 0 && (atom->mask[i] & group->bitmask[which])) side = k + 1;
+  }
   engine->set(i, side);
 }
 

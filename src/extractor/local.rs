@@ -46,8 +46,8 @@ pub struct Scratch {
     pub(super) mail: Vec<f64>,
     pub(super) per_atom: Vec<[f64; 3]>,
     pub(super) shift: Vec<[f64; 3]>,
-    pub(super) ghost_side: Vec<u8>,
-    pub(super) nlocal: usize,
+    /// Sides of owned atoms and ghosts, none outside the fix's group.
+    pub(super) side: Vec<u8>,
     active: Vec<Active>,
     candidates: Vec<Candidate>,
     positions: Vec<[f64; 3]>,
@@ -181,12 +181,18 @@ impl Extractor {
         let jump = self.chemistry.jump();
         let mut mass = [0.0; 4];
         for i in 0..view.nlocal {
-            if view.mask[i] & view.groupbit == 0 {
+            let observed = view.mask[i] & view.groupbit != 0;
+            if !observed && !self.store.header(i).tracked() {
                 continue;
             }
             let s = sample.cell.fractional(&view.x[i]);
             let image = view.image.get(i);
             let unwrapped = [s[0] + image[0], s[1] + image[1], s[2] + image[2]];
+            if !observed {
+                // It may come back into a dynamic group, and then needs its position of a lag ago.
+                self.store.swap_position(i, sample.slot, unwrapped);
+                continue;
+            }
             let header = self.store.header_mut(i);
             if sample.averaging {
                 if sample.first {
@@ -358,7 +364,7 @@ impl Extractor {
     }
 
     fn side_in(&self, scratch: &Scratch, i: usize) -> Side {
-        scratch.ghost_side.get(i).map_or(Side::None, |&code| Side::from_code(code))
+        scratch.side.get(i).map_or(Side::None, |&code| Side::from_code(code))
     }
 
     /// Pair distances by type pair, for the reference's cutoffs.

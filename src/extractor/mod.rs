@@ -242,6 +242,15 @@ impl Extractor {
 
     /// Gets ready for the forward communication; returns the doubles per ghost it needs.
     pub fn prepare(&mut self, view: &AtomsView) -> usize {
+        let sides = &mut self.scratch.side;
+        sides.clear();
+        sides.resize(view.x.len(), Side::None as u8);
+        for (i, side) in sides.iter_mut().enumerate().take(view.nlocal) {
+            // Decided by the owner: a dynamic group's ghosts keep old masks until they are exchanged.
+            if view.mask[i] & view.groupbit != 0 {
+                *side = self.store.header(i).side as u8;
+            }
+        }
         if self.shared.index != self.plan.reference_samples {
             return GHOST_SIDE;
         }
@@ -263,7 +272,7 @@ impl Extractor {
     pub fn pack_ghosts(&self, atoms: &[i32], width: usize, buffer: &mut [f64]) -> usize {
         for (&i, words) in atoms.iter().zip(buffer.chunks_exact_mut(width)) {
             // Ghosts of ghosts (second swaps) carry what was unpacked before.
-            words[0] = f64::from(self.side_of(i as usize) as u8);
+            words[0] = f64::from(self.scratch.side[i as usize]);
             if width == GHOST_SHIFT {
                 words[1..].copy_from_slice(&self.scratch.shift[i as usize]);
             }
@@ -275,31 +284,16 @@ impl Extractor {
     pub fn unpack_ghosts(&mut self, first: usize, width: usize, buffer: &[f64]) {
         for (k, words) in buffer.chunks_exact(width).enumerate() {
             let i = first + k;
-            if self.scratch.ghost_side.len() <= i {
-                self.scratch.ghost_side.resize(i + 1, 0);
+            if self.scratch.side.len() <= i {
+                self.scratch.side.resize(i + 1, 0);
             }
-            self.scratch.ghost_side[i] = words[0] as u8;
+            self.scratch.side[i] = words[0] as u8;
             if width == GHOST_SHIFT {
                 if self.scratch.shift.len() <= i {
                     self.scratch.shift.resize(i + 1, [0.0; 3]);
                 }
                 self.scratch.shift[i].copy_from_slice(&words[1..]);
             }
-        }
-    }
-
-    /// Starts a new exchange of ghosts: `nlocal` owned atoms, `nall` with ghosts.
-    pub fn begin_ghosts(&mut self, nlocal: usize, nall: usize) {
-        self.scratch.nlocal = nlocal;
-        self.scratch.ghost_side.clear();
-        self.scratch.ghost_side.resize(nall, 0);
-    }
-
-    fn side_of(&self, i: usize) -> Side {
-        if i < self.scratch.nlocal {
-            self.store.header(i).side
-        } else {
-            Side::from_code(self.scratch.ghost_side[i])
         }
     }
 

@@ -262,7 +262,6 @@ impl Engine {
 
     pub fn prepare(&mut self, atoms: &Atoms) -> usize {
         let view = atoms.view(self.units.length(), self.facts.ntypes);
-        self.extractor.begin_ghosts(view.nlocal, view.x.len());
         self.extractor.prepare(&view)
     }
 

