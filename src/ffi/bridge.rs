@@ -109,7 +109,8 @@ pub mod border {
 
         // Verdict
         fn halt_style(self: &Engine) -> i32;
-        fn reason(self: &mut Engine, file: &str) -> String;
+        fn halt_pending(self: &Engine) -> bool;
+        fn reason(self: &mut Engine, file: &str, step: i64) -> String;
         fn output(self: &Engine, at: usize) -> f64;
         fn per_atom(self: &Engine) -> &[f64];
 

@@ -201,6 +201,8 @@ impl Engine {
                 self.extractor.replan(plan)?;
                 self.facts.dt = dt;
             }
+            // A host program may have caught the last run's error.
+            self.failure = None;
             self.facts.natoms = natoms as u64;
             self.extractor.set_coverage(coverage * self.units.length())?;
             self.run = RunTimes::default();
@@ -348,13 +350,7 @@ impl Engine {
             self.packet[PACKET_HEAD..PACKET_HEAD + controls].copy_from_slice(&finished.control);
             fill_outputs(&mut self.packet[PACKET_HEAD + controls..], &output, &finished.frames);
             self.packet[1] = f64::from(u8::from(output.halt.is_some() && self.config.halt != Halt::No));
-            self.run.dropped = output.dropped;
-            self.log.extend(output.messages);
-            for alarm in output.alarms {
-                self.log.push(format!("ALARM: {}", alarm.reason()));
-                self.alarm = Some(alarm);
-            }
-            self.halt_reason = output.halt;
+            self.report(output);
             Ok(())
         });
         match outcome {
@@ -365,6 +361,17 @@ impl Engine {
             }
         }
         self.run.finish += started.elapsed().as_secs_f64();
+    }
+
+    /// Keeps what a sample, or the end of a run, has to tell.
+    fn report(&mut self, output: PipelineOutput) {
+        self.run.dropped = output.dropped;
+        self.log.extend(output.messages);
+        for alarm in output.alarms {
+            self.log.push(format!("ALARM: {}", alarm.reason()));
+            self.alarm = Some(alarm);
+        }
+        self.halt_reason = output.halt;
     }
 
     fn size_packet(&mut self) {
@@ -408,17 +415,21 @@ impl Engine {
         }
     }
 
-    /// Writes why the run stops to `file` (rank 0) and returns it in words.
-    pub fn reason(&mut self, file: &str) -> String {
+    /// Writes why the run stops at `step` to `file` (rank 0) and returns it in words.
+    pub fn reason(&mut self, file: &str, step: i64) -> String {
         let reason = self.halt_reason.clone().unwrap_or_else(|| "alarm".to_owned());
         let mode = ["no", "soft", "hard", "continue"][self.halt_style() as usize];
         let document = serde_json::json!({
             "fix": self.facts.id,
             "halt": mode,
+            "decision_step": step,
             "reason": reason,
             "alarm": self.alarm,
             "stream": self.config.record,
         });
+        if self.config.halt != Halt::Hard {
+            self.log.push(format!("halts the run at step {step}; see {file}"));
+        }
         if let Err(e) = std::fs::write(file, format!("{document:#}\n")) {
             self.log.push(format!("WARNING: cannot write {file}: {e}"));
         }
@@ -433,8 +444,17 @@ impl Engine {
         self.extractor.per_atom().as_flattened()
     }
 
-    /// The table of where the time went; rank 0's own times.
+    /// Whether an alarm asks to stop (rank 0).
+    pub fn halt_pending(&self) -> bool {
+        self.halt_reason.is_some() && self.config.halt != Halt::No
+    }
+
+    /// Waits for the verdicts still on their way, so that the record of the run is whole, and makes
+    /// the table of where the time went; rank 0's own times.
     pub fn end_run(&mut self, loop_seconds: f64, communication: f64) -> Vec<String> {
+        if let Some(output) = self.pipeline.as_mut().and_then(Pipeline::end_run) {
+            self.report(output);
+        }
         let n = self.run.samples;
         if n == 0 || !self.config.message || self.facts.rank != 0 {
             return Vec::new();
