@@ -134,6 +134,16 @@ FixForeshock::FixForeshock(LAMMPS *lmp, int narg, char **arg) :
   MPI_Op_create(&reduce, 1, &reduction);
 
   for (int k = 0; k < 2; k++) side_names[k] = std::string(engine->side(k));
+  const int bits[2] = {group->bitmask[group->find(side_names[0])], group->bitmask[group->find(side_names[1])]};
+  bigint own = 0, shared = 0;
+  for (int i = 0; i < atom->nlocal; i++)
+    if ((atom->mask[i] & groupbit) && (atom->mask[i] & bits[0]) && (atom->mask[i] & bits[1])) own++;
+  MPI_Allreduce(&own, &shared, 1, MPI_LMP_BIGINT, MPI_SUM, world);
+  if (shared > 0)
+    FORESHOCK_ERROR_AT(error, 5,
+                       fmt::format("fix foreshock: sideB = '{}': expected a group without atoms of sideA = '{}', "
+                                   "found {} in both",
+                                   side_names[1], side_names[0], shared));
   grow_arrays(atom->nmax);
   atom->add_callback(Atom::GROW);
   atom->add_callback(Atom::RESTART);

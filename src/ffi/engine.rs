@@ -530,19 +530,51 @@ impl Engine {
     pub fn save(&mut self) -> Vec<u8> {
         let extractor = self.extractor.save();
         let pipeline = self.pipeline.as_mut().map(Pipeline::serialize).unwrap_or_default();
-        let mut bytes = (extractor.len() as u64).to_le_bytes().to_vec();
-        bytes.extend(extractor);
+        let mut bytes = Vec::new();
+        for part in [self.setup().to_string().into_bytes(), extractor] {
+            bytes.extend((part.len() as u64).to_le_bytes());
+            bytes.extend(part);
+        }
         bytes.extend(pipeline);
         bytes
+    }
+
+    /// What the atoms' saved state means something under, by keyword.
+    fn setup(&self) -> serde_json::Value {
+        let config = &self.config;
+        serde_json::json!({
+            "sides": config.sides,
+            "normal": config.normal,
+            "elements": config.elements,
+            "roles": config.roles,
+            "region": config.region,
+            "cutoff": config.cutoff,
+            "rdf": config.rdf,
+        })
     }
 
     /// Takes up a state written by [`Engine::save`], on every rank.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<()> {
         guard(|| {
+            let part = |bytes: &'_ [u8]| -> Option<(usize, usize)> {
+                let length = u64::from_le_bytes(*bytes.first_chunk::<8>()?) as usize;
+                Some((8, 8_usize.checked_add(length).filter(|&end| end <= bytes.len())?))
+            };
             let truncated = || Error::State("is truncated".into());
-            let (head, rest) = bytes.split_first_chunk::<8>().ok_or_else(truncated)?;
-            let length = u64::from_le_bytes(*head) as usize;
-            let (extractor, pipeline) = rest.split_at_checked(length).ok_or_else(truncated)?;
+            let (from, to) = part(bytes).ok_or_else(truncated)?;
+            let setup: serde_json::Value =
+                serde_json::from_slice(&bytes[from..to]).map_err(|e| Error::State(e.to_string()))?;
+            if let serde_json::Value::Object(own) = self.setup() {
+                for (key, value) in own.iter().filter(|(key, value)| setup[key.as_str()] != **value) {
+                    let saved = &setup[key.as_str()];
+                    return Err(Error::State(format!(
+                        "{key} is {value} here, but {saved} in the restart file"
+                    )));
+                }
+            }
+            let bytes = &bytes[to..];
+            let (from, to) = part(bytes).ok_or_else(truncated)?;
+            let (extractor, pipeline) = (&bytes[from..to], &bytes[to..]);
             self.extractor.restore(extractor, self.facts.periodic)?;
             self.saved = (!pipeline.is_empty()).then(|| pipeline.to_vec());
             Ok(())
