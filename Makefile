@@ -38,6 +38,8 @@ DENY_STAMP := $(TARGET)/tools/.cargo-deny-$(CARGO_DENY)
 # Where tests, benches and examples find the real thing.
 export FORESHOCK_VENV := $(VENV)
 export FORESHOCK_PLUGIN := $(TARGET)/plugin/$(RELEASE)/foreshockplugin.so
+# With deliberate faults that tests switch on.
+export FORESHOCK_PLUGIN_FAULTS := $(TARGET)/plugin/$(RELEASE)-faults/foreshockplugin.so
 export FORESHOCK_VENV_2024 := $(VENV_2024)
 export FORESHOCK_PLUGIN_2024 := $(TARGET)/plugin/$(RELEASE_2024)/foreshockplugin.so
 # A user's own plugins have no place in tests.
@@ -49,7 +51,7 @@ TEST_FEATURES := cli,inprocess
 
 say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help demo test lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-2024 prerequisites
+.PHONY: help demo test lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-faults plugin-2024 prerequisites
 help:
 	@sed -n '/^#   make/s/^#  //p' Makefile
 
@@ -85,6 +87,10 @@ $(DENY_STAMP): | prerequisites
 plugin: $(VENV_STAMP)
 	$(call say,plugin for LAMMPS $(RELEASE))
 	@$(FORESHOCK) plugin build --python $(VENV) --load-check
+
+plugin-faults: $(VENV_STAMP)
+	$(call say,plugin with deliberate faults)
+	@$(FORESHOCK) plugin build --python $(VENV) --features faults
 
 # CMake and Ninja come from the first environment.
 plugin-2024: $(VENV_STAMP) $(VENV_2024_STAMP)
@@ -135,6 +141,7 @@ test:
 	@$(MAKE) lint
 	@$(MAKE) setup
 	@$(MAKE) setup-2024
+	@$(MAKE) plugin-faults
 	$(call say,tests)
 	@cargo test --features $(TEST_FEATURES) --doc
 	@cargo test --features $(TEST_FEATURES) --lib --bins --tests

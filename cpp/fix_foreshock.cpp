@@ -10,6 +10,7 @@
 #include "error.h"
 #include "force.h"
 #include "group.h"
+#include "input.h"
 #include "memory.h"
 #include "modify.h"
 #include "neighbor.h"
@@ -22,6 +23,8 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <optional>
+#include <utility>
 #include <unistd.h>
 
 using namespace LAMMPS_NS;
@@ -56,6 +59,20 @@ static rust::Vec<rust::String> to_words(int narg, char **arg)
   return words;
 }
 
+// The message of the lowest rank that has one, on all ranks: LAMMPS prints what rank 0 says, and an
+// error that only some ranks raise would leave the others waiting for ever.
+static std::string first_failure(LAMMPS *lmp, const std::string &own)
+{
+  const int ranks = lmp->comm->nprocs;
+  int first = own.empty() ? ranks : lmp->comm->me, who = ranks;
+  MPI_Allreduce(&first, &who, 1, MPI_INT, MPI_MIN, lmp->world);
+  if (who == ranks) return {};
+  char text[1024] = {0};
+  std::strncpy(text, own.c_str(), sizeof(text) - 1);
+  MPI_Bcast(text, sizeof(text), MPI_CHAR, who, lmp->world);
+  return text;
+}
+
 // Checks the words first: an error must name the offending word before anything exists.
 static rust::Box<foreshock::Engine> make_engine(LAMMPS *lmp, int narg, char **arg)
 {
@@ -67,24 +84,25 @@ static rust::Box<foreshock::Engine> make_engine(LAMMPS *lmp, int narg, char **ar
   const auto host = host_facts(lmp);
   auto checked = foreshock::check_fix(words, host);
   // Files are read by every rank; one of them may fail alone.
-  int bad = checked.word >= 0 ? 1 : 0, any = 0;
-  MPI_Allreduce(&bad, &any, 1, MPI_INT, MPI_MAX, lmp->world);
-  if (any) {
-    const std::string message = bad ? std::string(checked.message)
-                                    : "fix foreshock: the fix line failed on another rank";
-    FORESHOCK_ERROR_AT(lmp->error, checked.word, message);
-  }
+  const auto refusal =
+      first_failure(lmp, checked.word >= 0 ? std::string(checked.message) : std::string());
+  if (!refusal.empty()) FORESHOCK_ERROR_AT(lmp->error, checked.word, refusal);
   for (int word = 4; word < 6; word++)
     if (lmp->group->dynamic[lmp->group->find(arg[word])])
       FORESHOCK_ERROR_AT(lmp->error, word,
                          fmt::format("fix foreshock: {} = '{}': expected a static group: it names each "
                                      "atom's initial side",
                                      word == 4 ? "sideA" : "sideB", arg[word]));
+  std::optional<rust::Box<foreshock::Engine>> made;
+  std::string failure;
   try {
-    return foreshock::new_engine(words, host);
+    made = foreshock::new_engine(words, host);
   } catch (const rust::Error &e) {
-    lmp->error->all(FLERR, "{}", e.what());
+    failure = e.what();
   }
+  failure = first_failure(lmp, failure);
+  if (!failure.empty()) lmp->error->all(FLERR, "{}", failure);
+  return std::move(*made);
 }
 
 // Word 0 of both buffers: how many words are summed; word 1: their length. The rest is reduced by
@@ -122,6 +140,16 @@ FixForeshock::FixForeshock(LAMMPS *lmp, int narg, char **arg) :
   MPI_Op_create(&reduce, 1, &reduction);
 
   for (int k = 0; k < 2; k++) side_names[k] = std::string(engine->side(k));
+  const int bits[2] = {group->bitmask[group->find(side_names[0])], group->bitmask[group->find(side_names[1])]};
+  bigint own = 0, shared = 0;
+  for (int i = 0; i < atom->nlocal; i++)
+    if ((atom->mask[i] & groupbit) && (atom->mask[i] & bits[0]) && (atom->mask[i] & bits[1])) own++;
+  MPI_Allreduce(&own, &shared, 1, MPI_LMP_BIGINT, MPI_SUM, world);
+  if (shared > 0)
+    FORESHOCK_ERROR_AT(error, 5,
+                       fmt::format("fix foreshock: sideB = '{}': expected a group without atoms of sideA = '{}', "
+                                   "found {} in both",
+                                   side_names[1], side_names[0], shared));
   grow_arrays(atom->nmax);
   atom->add_callback(Atom::GROW);
   atom->add_callback(Atom::RESTART);
@@ -190,11 +218,13 @@ void FixForeshock::init()
   const double pair_cutoff = force->pair ? force->pair->cutforce : 0.0;
   const double coverage =
       std::max(pair_cutoff + neighbor->skin, comm->cutghostuser) - neighbor->skin;
+  std::string failure;
   try {
     engine->begin_run(update->dt, coverage, atom->natoms, update->ntimestep, update->nsteps);
   } catch (const rust::Error &e) {
-    error->all(FLERR, "Fix foreshock {}: {}", id, e.what());
+    failure = e.what();    // perhaps of rank 0 alone, which has more to set up
   }
+  all_or_none(failure);
   communication = 0.0;
   halted = false;
   running = true;
@@ -255,10 +285,11 @@ foreshock::Atoms FixForeshock::view()
 // Raises a failure of any rank on all of them.
 void FixForeshock::all_or_none(const std::string &failure)
 {
-  int bad = failure.empty() ? 0 : 1, any = 0;
-  MPI_Allreduce(&bad, &any, 1, MPI_INT, MPI_MAX, world);
-  if (any)
-    error->all(FLERR, "Fix foreshock {}: {}", id, bad ? failure : "failure on another rank");
+  const auto first = first_failure(lmp, failure);
+  if (first.empty()) return;
+  // A host program may catch the error and start another run.
+  running = false;
+  error->all(FLERR, "Fix foreshock {}: {}", id, first);
 }
 
 void FixForeshock::sample()
@@ -299,14 +330,8 @@ void FixForeshock::sample()
   MPI_Allreduce(MPI_IN_PLACE, payload.data(), 1, message, reduction, world);
   MPI_Type_free(&message);
   if (engine->failed()) {
-    // The rank with the lowest number that failed has the word.
     const std::string own(engine->failure());
-    int first = own.empty() ? comm->nprocs : comm->me, who = 0;
-    MPI_Allreduce(&first, &who, 1, MPI_INT, MPI_MIN, world);
-    char text[512] = {0};
-    std::strncpy(text, own.c_str(), sizeof(text) - 1);
-    MPI_Bcast(text, sizeof(text), MPI_CHAR, who, world);
-    error->all(FLERR, "Fix foreshock {}: rank {}: {}", id, who, text);
+    all_or_none(own.empty() ? own : fmt::format("rank {}: {}", comm->me, own));
   }
   gather_mail();
   communication += platform::walltime() - start;
@@ -326,6 +351,7 @@ void FixForeshock::sample()
   }
   if (!failure.empty()) {
     if (comm->me == 0) log(engine->take_log());
+    running = false;
     error->all(FLERR, "Fix foreshock {}: {}", id, failure);
   }
   last_step = step;
@@ -377,17 +403,13 @@ void FixForeshock::halt()
   halted = true;
   std::string reason;
   if (comm->me == 0) {
-    reason = std::string(engine->reason(reason_file()));
+    reason = std::string(engine->reason(reason_file(), update->ntimestep));
     log(engine->take_log());
   }
   const int style = engine->halt_style();
+  if (style == 2) running = false;
   if (style == 2)
     error->all(FLERR, "Fix foreshock {} halts the run at step {}: {}", id, update->ntimestep, reason);
-  if (comm->me == 0) {
-    rust::Vec<rust::String> line;
-    line.push_back(fmt::format("halts the run at step {}: {}", update->ntimestep, reason));
-    log(line);
-  }
   timer->force_timeout();
 }
 
@@ -395,9 +417,14 @@ void FixForeshock::post_run()
 {
   running = false;
   expected_step = update->ntimestep;
-  const auto table = engine->end_run(timer->get_wall(Timer::TOTAL), communication, update->ntimestep);
+  const auto table = engine->end_run(timer->get_wall(Timer::TOTAL), communication);
   if (comm->me == 0)
     for (const auto &line : table) utils::logmesg(lmp, std::string(line) + "\n");
+  // Verdicts that were still on their way may ask for the halt that no sample of this run could act on.
+  int late = engine->halt_pending() && !halted;
+  MPI_Bcast(&late, 1, MPI_INT, 0, world);
+  if (comm->me == 0) log(engine->take_log());
+  if (late) halt();
   // As fix halt: a soft halt leaves the timeout in force, so that later runs end at once.
   if (halted && engine->halt_style() == 3) timer->reset_timeout();
 }
@@ -406,7 +433,14 @@ int FixForeshock::modify_param(int narg, char **arg)
 {
   const int used = std::min(narg, 2);
   const auto checked = engine->modify(to_words(used, arg));
-  if (checked.word >= 0) FORESHOCK_ERROR_AT(error, checked.word + 1, std::string(checked.message));
+  const auto refusal =
+      first_failure(lmp, checked.word >= 0 ? std::string(checked.message) : std::string());
+  if (!refusal.empty()) {
+    // The words of fix_modify are handed on in place: where ours stand tells which one to mark.
+    const auto first = arg - input->arg;
+    const bool ours = first > 0 && first < input->narg;
+    FORESHOCK_ERROR_AT(error, ours ? static_cast<int>(first) + checked.word : -1, refusal);
+  }
   return used;
 }
 

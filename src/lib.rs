@@ -12,7 +12,6 @@ pub mod descriptors;
 pub mod elements;
 pub mod error;
 pub mod extractor;
-#[cfg(feature = "plugin")]
 mod faults;
 #[cfg(feature = "plugin")]
 mod ffi;

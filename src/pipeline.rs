@@ -274,6 +274,11 @@ impl Pipeline {
         Ok(self.output(step))
     }
 
+    /// Waits for everything outstanding at the end of a run; `None` before the first sample.
+    pub fn end_run(&mut self) -> Option<PipelineOutput> {
+        self.last.map(|(_, step)| self.drain(step))
+    }
+
     /// Waits for everything outstanding (end of a run, before a restart is written).
     pub fn drain(&mut self, step: i64) -> PipelineOutput {
         let answers = self.worker.drain();

@@ -250,7 +250,10 @@ fn serve(
         let queue_s = submitted.elapsed().as_secs_f64();
         let started = Instant::now();
         // Unwind safety: after a panic the detector is never used again.
-        let answer = match catch_unwind(AssertUnwindSafe(|| detector.infer(&window))) {
+        let answer = match catch_unwind(AssertUnwindSafe(|| {
+            crate::faults::strike("worker", window.frame, 0);
+            detector.infer(&window)
+        })) {
             Ok(score) => Ok(Answer { window, score, queue_s, inference_s: started.elapsed().as_secs_f64() }),
             Err(panic) => {
                 let cause = panic

@@ -64,6 +64,10 @@ struct BuildArgs {
     /// Foreshock's sources [default: where this program was built]
     #[arg(long, value_name = "DIR")]
     source: Option<PathBuf>,
+    /// Further features of the crate, comma-separated, for tests; such a build is kept apart from the
+    /// users' one [example: faults]
+    #[arg(long, value_name = "LIST")]
+    features: Option<String>,
     /// Load the plugin in the real lmp afterwards
     #[arg(long)]
     load_check: bool,
@@ -119,8 +123,13 @@ fn build(args: &BuildArgs) -> Result<ExitCode> {
         println!("note: this release is not among those the plugin is tested with ({SERVED:?})");
     }
 
-    let out = std::path::absolute(default_output(&source, lammps.facts.num_ver))?;
-    let recipe = recipe(&project, &out, &lammps, &mpi_include, python.as_ref())?;
+    let mut out = std::path::absolute(default_output(&source, lammps.facts.num_ver))?;
+    if let Some(features) = &args.features {
+        out.set_file_name(format!("{}-{}", lammps.facts.num_ver, features.replace(',', "-")));
+    }
+    let mut recipe = recipe(&project, &out, &lammps, &mpi_include, python.as_ref())?;
+    let features = args.features.as_ref().map_or_else(String::new, |list| format!(",{list}"));
+    recipe.defines.push(("FORESHOCK_FEATURES".to_owned(), format!("plugin{features}")));
     let log = run_recipe(&recipe, args.verbose)?;
     let built = out.join(FILE);
     ensure!(built.is_file(), "{} was not made; see {}", built.display(), log.display());

@@ -87,12 +87,7 @@ pub mod border {
             step: i64,
             steps: i64,
         ) -> Result<()>;
-        fn end_run(
-            self: &mut Engine,
-            loop_seconds: f64,
-            communication: f64,
-            step: i64,
-        ) -> Vec<String>;
+        fn end_run(self: &mut Engine, loop_seconds: f64, communication: f64) -> Vec<String>;
 
         // A sample, in order
         fn needs_survey(self: &Engine) -> bool;
@@ -114,7 +109,8 @@ pub mod border {
 
         // Verdict
         fn halt_style(self: &Engine) -> i32;
-        fn reason(self: &mut Engine, file: &str) -> String;
+        fn halt_pending(self: &Engine) -> bool;
+        fn reason(self: &mut Engine, file: &str, step: i64) -> String;
         fn output(self: &Engine, at: usize) -> f64;
         fn per_atom(self: &Engine) -> &[f64];
 

@@ -201,6 +201,8 @@ impl Engine {
                 self.extractor.replan(plan)?;
                 self.facts.dt = dt;
             }
+            // A host program may have caught the last run's error.
+            self.failure = None;
             self.facts.natoms = natoms as u64;
             self.extractor.set_coverage(coverage * self.units.length())?;
             self.run = RunTimes::default();
@@ -347,13 +349,7 @@ impl Engine {
             self.packet[PACKET_HEAD..PACKET_HEAD + controls].copy_from_slice(&finished.control);
             fill_outputs(&mut self.packet[PACKET_HEAD + controls..], &output, &finished.frames);
             self.packet[1] = f64::from(u8::from(output.halt.is_some() && self.config.halt != Halt::No));
-            self.run.dropped = output.dropped;
-            self.log.extend(output.messages);
-            for alarm in output.alarms {
-                self.log.push(format!("ALARM: {}", alarm.reason()));
-                self.alarm = Some(alarm);
-            }
-            self.halt_reason = output.halt;
+            self.report(output);
             Ok(())
         });
         match outcome {
@@ -364,6 +360,17 @@ impl Engine {
             }
         }
         self.run.finish += started.elapsed().as_secs_f64();
+    }
+
+    /// Keeps what a sample, or the end of a run, has to tell.
+    fn report(&mut self, output: PipelineOutput) {
+        self.run.dropped = output.dropped;
+        self.log.extend(output.messages);
+        for alarm in output.alarms {
+            self.log.push(format!("ALARM: {}", alarm.reason()));
+            self.alarm = Some(alarm);
+        }
+        self.halt_reason = output.halt;
     }
 
     fn size_packet(&mut self) {
@@ -407,17 +414,21 @@ impl Engine {
         }
     }
 
-    /// Writes why the run stops to `file` (rank 0) and returns it in words.
-    pub fn reason(&mut self, file: &str) -> String {
+    /// Writes why the run stops at `step` to `file` (rank 0) and returns it in words.
+    pub fn reason(&mut self, file: &str, step: i64) -> String {
         let reason = self.halt_reason.clone().unwrap_or_else(|| "alarm".to_owned());
         let mode = ["no", "soft", "hard", "continue"][self.halt_style() as usize];
         let document = serde_json::json!({
             "fix": self.facts.id,
             "halt": mode,
+            "decision_step": step,
             "reason": reason,
             "alarm": self.alarm,
             "stream": self.config.record,
         });
+        if self.config.halt != Halt::Hard {
+            self.log.push(format!("halts the run at step {step}; see {file}"));
+        }
         if let Err(e) = std::fs::write(file, format!("{document:#}\n")) {
             self.log.push(format!("WARNING: cannot write {file}: {e}"));
         }
@@ -432,11 +443,16 @@ impl Engine {
         self.extractor.per_atom().as_flattened()
     }
 
-    /// The table of where the time went; rank 0's own times.
-    pub fn end_run(&mut self, loop_seconds: f64, communication: f64, step: i64) -> Vec<String> {
-        if let Some(pipeline) = &mut self.pipeline {
-            // The last verdicts of an asynchronous run are still to be recorded.
-            pipeline.drain(step);
+    /// Whether an alarm asks to stop (rank 0).
+    pub fn halt_pending(&self) -> bool {
+        self.halt_reason.is_some() && self.config.halt != Halt::No
+    }
+
+    /// Waits for the verdicts still on their way, so that the record of the run is whole, and makes
+    /// the table of where the time went; rank 0's own times.
+    pub fn end_run(&mut self, loop_seconds: f64, communication: f64) -> Vec<String> {
+        if let Some(output) = self.pipeline.as_mut().and_then(Pipeline::end_run) {
+            self.report(output);
         }
         let n = self.run.samples;
         if n == 0 || !self.config.message || self.facts.rank != 0 {
@@ -513,19 +529,51 @@ impl Engine {
     pub fn save(&mut self) -> Vec<u8> {
         let extractor = self.extractor.save();
         let pipeline = self.pipeline.as_mut().map(Pipeline::serialize).unwrap_or_default();
-        let mut bytes = (extractor.len() as u64).to_le_bytes().to_vec();
-        bytes.extend(extractor);
+        let mut bytes = Vec::new();
+        for part in [self.setup().to_string().into_bytes(), extractor] {
+            bytes.extend((part.len() as u64).to_le_bytes());
+            bytes.extend(part);
+        }
         bytes.extend(pipeline);
         bytes
+    }
+
+    /// What the atoms' saved state means something under, by keyword.
+    fn setup(&self) -> serde_json::Value {
+        let config = &self.config;
+        serde_json::json!({
+            "sides": config.sides,
+            "normal": config.normal,
+            "elements": config.elements,
+            "roles": config.roles,
+            "region": config.region,
+            "cutoff": config.cutoff,
+            "rdf": config.rdf,
+        })
     }
 
     /// Takes up a state written by [`Engine::save`], on every rank.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<()> {
         guard(|| {
+            let part = |bytes: &'_ [u8]| -> Option<(usize, usize)> {
+                let length = u64::from_le_bytes(*bytes.first_chunk::<8>()?) as usize;
+                Some((8, 8_usize.checked_add(length).filter(|&end| end <= bytes.len())?))
+            };
             let truncated = || Error::State("is truncated".into());
-            let (head, rest) = bytes.split_first_chunk::<8>().ok_or_else(truncated)?;
-            let length = u64::from_le_bytes(*head) as usize;
-            let (extractor, pipeline) = rest.split_at_checked(length).ok_or_else(truncated)?;
+            let (from, to) = part(bytes).ok_or_else(truncated)?;
+            let setup: serde_json::Value =
+                serde_json::from_slice(&bytes[from..to]).map_err(|e| Error::State(e.to_string()))?;
+            if let serde_json::Value::Object(own) = self.setup() {
+                for (key, value) in own.iter().filter(|(key, value)| setup[key.as_str()] != **value) {
+                    let saved = &setup[key.as_str()];
+                    return Err(Error::State(format!(
+                        "{key} is {value} here, but {saved} in the restart file"
+                    )));
+                }
+            }
+            let bytes = &bytes[to..];
+            let (from, to) = part(bytes).ok_or_else(truncated)?;
+            let (extractor, pipeline) = (&bytes[from..to], &bytes[to..]);
             self.extractor.restore(extractor, self.facts.periodic)?;
             self.saved = (!pipeline.is_empty()).then(|| pipeline.to_vec());
             Ok(())

@@ -1,5 +1,7 @@
 //! Reads the tables of fix lines in `tests/inputs/`, for every test that runs them.
 
+#![allow(dead_code)] // every test program uses its own part
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
