@@ -23,6 +23,8 @@ pub mod inprocess;
 pub mod label;
 pub mod neighbors;
 pub mod pipeline;
+#[cfg(feature = "cli")]
+pub mod potential;
 pub mod registry;
 pub mod replay;
 pub mod restart;
