@@ -24,6 +24,8 @@ pub mod label;
 pub mod neighbors;
 pub mod pipeline;
 #[cfg(feature = "cli")]
+pub mod plot;
+#[cfg(feature = "cli")]
 pub mod potential;
 pub mod registry;
 pub mod replay;
