@@ -94,7 +94,7 @@ mod tests {
         // erfc(0.5) = 0.479500122186953, erfc(2) = 0.004677734981047266
         let value = Dsf::new(0.25, 8.0).evaluate(1.0, 2.0);
         let at = |erfc: f64, r: f64, exp: f64| {
-            (erfc / r, (erfc / r + 0.5 / 3.141_592_653_589_793_f64.sqrt() * exp) / r)
+            (erfc / r, (erfc / r + 0.5 / std::f64::consts::PI.sqrt() * exp) / r)
         };
         let (near, _) = at(0.479_500_122_186_953, 2.0, (-0.25_f64).exp());
         let (far, slope) = at(0.004_677_734_981_047_266, 8.0, (-4.0_f64).exp());
