@@ -6,7 +6,7 @@
 
 pub mod raster;
 pub mod run;
-// mod story;
+mod story;
 
 /// One interface over time. Points are (time in ps, value); NaN where undefined.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -34,4 +34,19 @@ pub struct Watched {
     pub alarm_ps: Option<f64>,
     /// Time of the last sample, ps.
     pub end_ps: f64,
+    /// Steps that the `run` commands asked for.
+    pub planned_steps: u64,
+    /// What stopped the run before that.
+    pub halt: Option<Halt>,
+    /// Time step, ps.
+    pub dt_ps: f64,
+}
+
+/// How a run was stopped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Halt {
+    /// Steps done by then.
+    pub steps: u64,
+    /// Why, in words.
+    pub reason: String,
 }

@@ -59,9 +59,9 @@ pub fn svg(run: &Watched) -> Result<String> {
 fn draw(run: &Watched, text: &mut String) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let root = SVGBackend::with_string(text, SIZE).into_drawing_area();
     root.fill(&WHITE)?;
-    let (head, body) = root.split_vertically(150);
+    let (head, body) = root.split_vertically(200);
     heading(run, &head)?;
-    let (upper, lower) = body.split_vertically(500);
+    let (upper, lower) = body.split_vertically(470);
     let index = Panel {
         axis: "instability index",
         values: |track| &track.index,
@@ -86,24 +86,36 @@ fn draw(run: &Watched, text: &mut String) -> std::result::Result<(), Box<dyn std
 
 fn heading(run: &Watched, area: &Area<'_, '_>) -> std::result::Result<(), Box<dyn std::error::Error>> {
     let bold = (FONT, HEADING, FontStyle::Bold, &INK).into_text_style(area);
-    area.draw_text(&run.title, &bold, (40, 28))?;
-    // Direct legend: a stroke of each interface's line in front of its name.
+    area.draw_text(&run.title, &bold, (40, 24))?;
     let label = (FONT, LABEL, &INK).into_text_style(area);
+    area.draw_text(&outcome(run), &label, (40, 84))?;
+    // Direct legend: a stroke of each interface's line in front of its name.
     let mut x = 40;
     for (k, track) in run.tracks.iter().enumerate() {
         let style = stroke(k, 6);
-        let ends = [(x, 112), (x + 70, 112)];
+        let ends = [(x, 162), (x + 70, 162)];
         if k == 0 {
             area.draw(&PathElement::new(ends.to_vec(), style))?;
         } else {
             for start in [x, x + 28, x + 56] {
-                area.draw(&PathElement::new(vec![(start, 112), (start + 16, 112)], style))?;
+                area.draw(&PathElement::new(vec![(start, 162), (start + 16, 162)], style))?;
             }
         }
-        area.draw_text(&track.name, &label.pos(Pos::new(HPos::Left, VPos::Center)), (x + 88, 112))?;
+        area.draw_text(&track.name, &label.pos(Pos::new(HPos::Left, VPos::Center)), (x + 88, 162))?;
         x += 110 + 17 * i32::try_from(track.name.chars().count()).unwrap_or(0) + 40;
     }
     Ok(())
+}
+
+/// How far the run went, in words.
+fn outcome(run: &Watched) -> String {
+    let time = |steps: u64| format_number((steps as f64 * run.dt_ps * 10.0).round() / 10.0);
+    let (planned, unit) = (time(run.planned_steps), run.time_unit);
+    match &run.halt {
+        Some(halt) => format!("stopped after {} of {planned} {unit}", time(halt.steps)),
+        None if run.planned_steps > 0 => format!("ran its {planned} {unit}"),
+        None => String::new(),
+    }
 }
 
 fn panel(
@@ -269,7 +281,7 @@ fn format_number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plot::raster;
+    use crate::plot::{Halt, raster};
 
     fn watched() -> Watched {
         let index =
@@ -290,6 +302,9 @@ mod tests {
             learned_ps: 7.5,
             alarm_ps: Some(21.4),
             end_ps: 29.9,
+            planned_steps: 25_000,
+            halt: Some(Halt { steps: 14_950, reason: "alarm".into() }),
+            dt_ps: 0.002,
         }
     }
 
@@ -303,6 +318,7 @@ mod tests {
             "thickness, Å",
             "alarm 21.4 ps",
             "learning",
+            "stopped after 29.9 of 50 ps",
         ];
         for words in expected {
             assert!(text.contains(words), "{words} is missing");
@@ -325,7 +341,7 @@ mod tests {
             (0..SIZE.0).flat_map(|x| (0..SIZE.1).map(move |y| (x, y))).filter(|&(x, y)| is(x, y, c)).count()
         };
         assert!(count(BLUE) > 1000 && count(ORANGE) > 1000);
-        let inked = |x: u32| (200..1000).filter(|&y| is(x, y, INK)).count();
+        let inked = |x: u32| (250..1000).filter(|&y| is(x, y, INK)).count();
         let column = (0..SIZE.0).max_by_key(|&x| inked(x)).expect("columns");
         // Chart from x = 150 to 1160, time from 0 to 1.02 * 29.9 ps.
         let expected = 150.0 + 1010.0 * 21.4 / (1.02 * 29.9);
