@@ -22,6 +22,10 @@ pub mod inprocess;
 pub mod label;
 pub mod neighbors;
 pub mod pipeline;
+#[cfg(feature = "cli")]
+pub mod plot;
+#[cfg(feature = "cli")]
+pub mod potential;
 pub mod registry;
 pub mod replay;
 pub mod restart;

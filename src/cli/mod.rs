@@ -6,10 +6,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod demo;
 mod doctor;
 mod lammps;
 mod plugin;
 mod replay;
+mod table;
 mod tools;
 
 /// The command succeeded but has something to say.
@@ -32,17 +34,21 @@ struct Cli {
 /// One variant per file; a command's help is the documentation of its `Args`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Demo(demo::Args),
     Doctor(doctor::Args),
     Plugin(plugin::Args),
     Replay(replay::Args),
+    Table(table::Args),
 }
 
 /// Parses the command line, runs the command and reports its error, once, on stderr.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Demo(args) => demo::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Replay(args) => replay::run(args),
+        Command::Table(args) => table::run(args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("foreshock: {error:#}");
@@ -84,6 +90,16 @@ mod tests {
             }
         }
         visit(&Cli::command(), "foreshock");
+    }
+
+    #[test]
+    fn help_of_demo() {
+        insta::assert_snapshot!(help(&["demo"]));
+    }
+
+    #[test]
+    fn help_of_table_pedone() {
+        insta::assert_snapshot!(help(&["table", "pedone"]));
     }
 
     #[test]

@@ -58,6 +58,8 @@ struct HostFacts {
 /// Seconds of the current run on this rank.
 #[derive(Default)]
 struct RunTimes {
+    /// First step and number of steps.
+    span: (i64, u64),
     samples: u64,
     local: f64,
     finish: f64,
@@ -205,7 +207,7 @@ impl Engine {
             self.failure = None;
             self.facts.natoms = natoms as u64;
             self.extractor.set_coverage(coverage * self.units.length())?;
-            self.run = RunTimes::default();
+            self.run = RunTimes { span: (step, steps as u64), ..RunTimes::default() };
             if !self.extractor.needs_survey() {
                 self.ready_pipeline()?;
             }
@@ -235,6 +237,9 @@ impl Engine {
         if let Some(bytes) = self.saved.take() {
             pipeline.deserialize(&bytes)?;
         }
+        // The run began before there was a pipeline to tell.
+        let (step, steps) = self.run.span;
+        pipeline.start_run(step, steps);
         self.pipeline = Some(pipeline);
         Ok(())
     }
