@@ -11,6 +11,7 @@
 #include "force.h"
 #include "group.h"
 #include "input.h"
+#include "input.h"
 #include "memory.h"
 #include "modify.h"
 #include "neighbor.h"
@@ -320,7 +321,7 @@ void FixForeshock::sample()
 
   ghost_width = static_cast<int>(engine->prepare(atoms));
   comm->forward_comm(this, ghost_width);
-  engine->local(atoms, update->dt);
+  engine->local(atoms, update->dt, step);
 
   const double start = platform::walltime();
   auto payload = engine->payload();
@@ -359,6 +360,7 @@ void FixForeshock::sample()
   const auto values = engine->per_atom();
   if (atom->nlocal > 0) std::copy(values.begin(), values.end(), per_atom[0]);
   if (comm->me == 0) log(engine->take_log());
+  if (engine->dump_due()) dump_recorder();
   if (stop && !halted) halt();
 }
 
@@ -366,16 +368,33 @@ void FixForeshock::sample()
 void FixForeshock::gather_mail()
 {
   mail.clear();
-  const auto expected = engine->mail_length();
-  if (expected == 0) return;
-  const auto own = engine->mail();
+  if (engine->mail_length() > 0) mail = gather(engine->mail());
+}
+
+// All ranks' words on rank 0, in the order of ranks.
+std::vector<double> FixForeshock::gather(rust::Slice<const double> own)
+{
   const int n = static_cast<int>(own.size());
-  std::vector<int> counts(comm->nprocs), offsets(comm->nprocs);
+  std::vector<int> counts(comm->nprocs), offsets(comm->nprocs + 1);
   MPI_Gather(&n, 1, MPI_INT, counts.data(), 1, MPI_INT, 0, world);
-  for (int r = 1; r < comm->nprocs; r++) offsets[r] = offsets[r - 1] + counts[r - 1];
-  if (comm->me == 0) mail.resize(expected);
-  MPI_Gatherv(own.data(), n, MPI_DOUBLE, mail.data(), counts.data(), offsets.data(), MPI_DOUBLE, 0,
+  for (int r = 0; r < comm->nprocs; r++) offsets[r + 1] = offsets[r] + counts[r];
+  std::vector<double> all(comm->me == 0 ? offsets.back() : 0);
+  MPI_Gatherv(own.data(), n, MPI_DOUBLE, all.data(), counts.data(), offsets.data(), MPI_DOUBLE, 0,
               world);
+  return all;
+}
+
+// The last samples before an alarm, and a restart file of its step. `noinit` writes the atoms as they
+// are: the run goes on as if nothing had been written.
+void FixForeshock::dump_recorder()
+{
+  const auto own = engine->dump_message();
+  const auto all = gather(rust::Slice<const double>(own.data(), own.size()));
+  if (comm->me == 0) {
+    engine->dump(rust::Slice<const double>(all.data(), all.size()), update->ntimestep);
+    log(engine->take_log());
+  }
+  lmp->input->one("write_restart " + std::string(engine->restart_file(update->ntimestep)) + " noinit");
 }
 
 void FixForeshock::log(const rust::Vec<rust::String> &lines)

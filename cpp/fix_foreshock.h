@@ -52,6 +52,8 @@ class FixForeshock : public Fix {
   void sample();
   void all_or_none(const std::string &failure);
   void gather_mail();
+  std::vector<double> gather(rust::Slice<const double> own);
+  void dump_recorder();
   void request_tallies(bigint step);
   foreshock::Atoms view();
   void halt();

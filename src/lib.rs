@@ -6,6 +6,7 @@
 //! stream and the halt.
 
 pub mod atoms;
+pub mod blackbox;
 pub mod config;
 pub mod decision;
 pub mod descriptors;

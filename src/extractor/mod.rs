@@ -331,6 +331,28 @@ impl Extractor {
         &self.scratch.per_atom
     }
 
+    /// Appends this rank's atoms within the region of an interface to a flight recorder's sample, after
+    /// [`Extractor::local`].
+    pub fn record_atoms(&self, view: &AtomsView, out: &mut Vec<f64>) {
+        let cell = self.cell(view);
+        let (axis, height) = (self.plan.axis, cell.height(self.plan.axis));
+        for i in 0..view.nlocal {
+            let side = self.store.header(i).side;
+            if side == Side::None || view.mask[i] & view.groupbit == 0 {
+                continue;
+            }
+            let s = cell.fractional(&view.x[i]);
+            let (_, depth) = self.shared.depth(s[axis], height, cell.periodic[axis]);
+            if depth.abs() < self.shared.region {
+                let image = view.image.get(i);
+                let offset = cell.cartesian(&image);
+                out.extend([view.id.get(i) as f64, f64::from(view.kind[i]), f64::from(side as u8)]);
+                out.extend((0..3).map(|k| view.x[i][k] * cell.scale() + offset[k]));
+                out.extend(self.scratch.per_atom[i]);
+            }
+        }
+    }
+
     /// Takes in the words rank 0 has broadcast; ends the sample.
     ///
     /// # Errors

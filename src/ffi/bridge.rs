@@ -96,7 +96,7 @@ pub mod border {
         fn prepare(self: &mut Engine, atoms: &Atoms) -> usize;
         fn pack_ghosts(self: &Engine, atoms: &[i32], width: usize, buffer: &mut [f64]) -> usize;
         fn unpack_ghosts(self: &mut Engine, first: usize, width: usize, buffer: &[f64]);
-        fn local(self: &mut Engine, atoms: &Atoms, dt: f64);
+        fn local(self: &mut Engine, atoms: &Atoms, dt: f64, step: i64);
         fn payload(self: &mut Engine) -> &mut [f64];
         fn mail_length(self: &mut Engine) -> usize;
         fn mail(self: &Engine) -> &[f64];
@@ -106,6 +106,12 @@ pub mod border {
         fn packet(self: &mut Engine) -> &mut [f64];
         fn accept(self: &mut Engine) -> Result<bool>;
         fn take_log(self: &mut Engine) -> Vec<String>;
+
+        // Flight recorder
+        fn dump_due(self: &Engine) -> bool;
+        fn dump_message(self: &Engine) -> Vec<f64>;
+        fn dump(self: &mut Engine, words: &[f64], step: i64);
+        fn restart_file(self: &Engine, step: i64) -> String;
 
         // Verdict
         fn halt_style(self: &Engine) -> i32;

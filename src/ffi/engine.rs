@@ -4,6 +4,7 @@
 //! holds the pipeline (windows, inference thread, decision, stream).
 
 use super::bridge::border::{Atoms, Checked, Host};
+use crate::blackbox::{self, Ring};
 use crate::config::{Context, FixConfig, Halt, modify, parse};
 use crate::decision::Alarm;
 use crate::error::{Error, Result};
@@ -21,8 +22,8 @@ const COLUMNS: usize = 10;
 /// Rows of the output array.
 const ROWS: usize = 2;
 
-/// Words of the packet before the control words: status, halt.
-const PACKET_HEAD: usize = 2;
+/// Words of the packet before the control words: status, halt, dump of the flight recorder.
+const PACKET_HEAD: usize = 3;
 
 /// The engine. See the module's documentation.
 pub struct Engine {
@@ -40,6 +41,7 @@ pub struct Engine {
     log: Vec<String>,
     alarm: Option<Alarm>,
     halt_reason: Option<String>,
+    ring: Ring,
     run: RunTimes,
 }
 
@@ -81,6 +83,7 @@ fn context(host: &Host) -> Result<Context> {
 }
 
 /// Checks the words of a fix command.
+#[allow(clippy::ptr_arg)] // the type that cxx hands over
 pub fn check_fix(words: &Vec<String>, host: &Host) -> Checked {
     let bad = |word: i32, message: String| Checked { word, message };
     let outcome = guard(|| {
@@ -94,6 +97,7 @@ pub fn check_fix(words: &Vec<String>, host: &Host) -> Checked {
 }
 
 /// Makes the engine of a fix command that [`check_fix`] accepts.
+#[allow(clippy::ptr_arg)] // the type that cxx hands over
 pub fn new_engine(words: &Vec<String>, host: &Host) -> Result<Box<Engine>> {
     guard(|| {
         let context = context(host)?;
@@ -108,6 +112,7 @@ pub fn new_engine(words: &Vec<String>, host: &Host) -> Result<Box<Engine>> {
         };
         let extractor = Extractor::new(plan, config.sides.clone(), rules);
         let columns = COLUMNS + registry::frame_names(config.rdf).len();
+        let ring = config.blackbox.as_ref().map_or(0, |(frames, _)| *frames);
         Ok(Box::new(Engine {
             stress: false,
             outputs: vec![f64::NAN; 1 + COLUMNS + ROWS * columns],
@@ -132,6 +137,7 @@ pub fn new_engine(words: &Vec<String>, host: &Host) -> Result<Box<Engine>> {
             log: Vec::new(),
             alarm: None,
             halt_reason: None,
+            ring: Ring::new(ring),
             run: RunTimes::default(),
         }))
     })
@@ -175,6 +181,7 @@ impl Engine {
         (COLUMNS + registry::frame_names(self.config.rdf).len()) as i32
     }
 
+    #[allow(clippy::ptr_arg)] // the type that cxx hands over
     pub fn modify(&mut self, words: &Vec<String>) -> Checked {
         let outcome = guard(|| {
             let change = match modify(words) {
@@ -280,7 +287,7 @@ impl Engine {
         self.extractor.unpack_ghosts(first, width, buffer);
     }
 
-    pub fn local(&mut self, atoms: &Atoms, dt: f64) {
+    pub fn local(&mut self, atoms: &Atoms, dt: f64, step: i64) {
         let started = Instant::now();
         let view = atoms.view(self.units.length(), self.facts.ntypes);
         let outcome = guard(|| {
@@ -295,7 +302,12 @@ impl Engine {
                 ));
             }
             crate::faults::strike("descriptor", self.extractor.shared().index, self.facts.rank);
-            self.extractor.local(&view)
+            self.extractor.local(&view)?;
+            if self.ring.on() {
+                let time = self.extractor.shared().index as f64 * self.extractor.plan().interval_ps;
+                self.extractor.record_atoms(&view, self.ring.open(step, time, &view.cell));
+            }
+            Ok(())
         });
         if let Err(e) = outcome {
             self.failure.get_or_insert(e.to_string());
@@ -354,6 +366,7 @@ impl Engine {
             self.packet[PACKET_HEAD..PACKET_HEAD + controls].copy_from_slice(&finished.control);
             fill_outputs(&mut self.packet[PACKET_HEAD + controls..], &output, &finished.frames);
             self.packet[1] = f64::from(u8::from(output.halt.is_some() && self.config.halt != Halt::No));
+            self.packet[2] = f64::from(u8::from(self.ring.on() && !output.alarms.is_empty()));
             self.report(output);
             Ok(())
         });
@@ -402,6 +415,32 @@ impl Engine {
         self.outputs.copy_from_slice(outputs);
         self.run.samples += 1;
         Ok(self.packet[1] > 0.5)
+    }
+
+    /// Whether the flight recorder is to be dumped at this sample; the same on every rank.
+    pub fn dump_due(&self) -> bool {
+        self.packet[2] > 0.5
+    }
+
+    /// This rank's part of the flight recorder.
+    pub fn dump_message(&self) -> Vec<f64> {
+        self.ring.message()
+    }
+
+    /// Writes the gathered flight recorder (rank 0).
+    pub fn dump(&mut self, words: &[f64], step: i64) {
+        let prefix = self.config.blackbox.as_ref().map_or("blackbox", |(_, prefix)| prefix.as_str());
+        let file = format!("{prefix}.{step}.xyz");
+        match std::fs::write(&file, blackbox::extended_xyz(words, &self.config.elements)) {
+            Ok(()) => self.log.push(format!("flight recorder written to {file}")),
+            Err(e) => self.log.push(format!("WARNING: cannot write {file}: {e}")),
+        }
+    }
+
+    /// The restart file that belongs to a flight recorder dumped at `step`.
+    pub fn restart_file(&self, step: i64) -> String {
+        let prefix = self.config.blackbox.as_ref().map_or("blackbox", |(_, prefix)| prefix.as_str());
+        format!("{prefix}.{step}.restart")
     }
 
     pub fn take_log(&mut self) -> Vec<String> {
@@ -499,7 +538,7 @@ impl Engine {
     }
 
     pub fn bytes(&self) -> usize {
-        self.extractor.bytes() + (self.packet.capacity() + self.outputs.capacity()) * 8
+        self.extractor.bytes() + self.ring.bytes() + (self.packet.capacity() + self.outputs.capacity()) * 8
     }
 
     pub fn grow(&mut self, nmax: usize) {
@@ -569,7 +608,8 @@ impl Engine {
             let setup: serde_json::Value =
                 serde_json::from_slice(&bytes[from..to]).map_err(|e| Error::State(e.to_string()))?;
             if let serde_json::Value::Object(own) = self.setup() {
-                for (key, value) in own.iter().filter(|(key, value)| setup[key.as_str()] != **value) {
+                let other = own.iter().find(|(key, value)| setup[key.as_str()] != **value);
+                if let Some((key, value)) = other {
                     let saved = &setup[key.as_str()];
                     return Err(Error::State(format!(
                         "{key} is {value} here, but {saved} in the restart file"
