@@ -12,6 +12,10 @@ use crate::geometry::Cell;
 /// Bins along the normal.
 const BINS: usize = 512;
 
+/// A layer of a side is somewhere at least this pure; sides that lie beside each other are nowhere,
+/// though thermal motion makes now one and now the other more frequent.
+const PURE: f64 = 0.75;
+
 /// Length of the survey's buffer.
 #[must_use]
 pub fn width(ntypes: usize) -> usize {
@@ -78,13 +82,17 @@ pub fn locate(
     let dense = 0.1 * density.iter().copied().fold(0.0, f64::max);
     let occupied: Vec<(usize, bool)> =
         (0..BINS).filter(|&b| density[b] > dense).map(|b| (b, smooth[1][b] > smooth[0][b])).collect();
+    let purest = smooth.each_ref().map(|side| {
+        (0..BINS).filter(|&b| density[b] > dense).map(|b| side[b] / density[b]).fold(0.0, f64::max)
+    });
+    let layered = purest.iter().all(|&share| share >= PURE);
     let widest_gap = (plan.region / 2.0 / height * BINS as f64).max(2.0) as usize;
     let mut surfaces = Vec::new();
     let last = occupied.len();
     for k in 0..if periodic { last } else { last.saturating_sub(1) } {
         let ((from, from_b), (to, to_b)) = (occupied[k], occupied[(k + 1) % last]);
         let distance = (to + BINS - from) % BINS;
-        if from_b != to_b && distance <= widest_gap {
+        if layered && from_b != to_b && distance <= widest_gap {
             let position = (from as f64 + 0.5 * distance as f64 + 0.5) / BINS as f64;
             surfaces.push(Surface {
                 position: if periodic { position.fract() } else { position },

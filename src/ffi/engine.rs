@@ -592,6 +592,7 @@ impl Engine {
             "roles": config.roles,
             "region": config.region,
             "cutoff": config.cutoff,
+            "baseline": [config.baseline_start, config.baseline_length],
             "rdf": config.rdf,
         })
     }
