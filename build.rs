@@ -43,7 +43,7 @@ mod library {
     use std::process::Command;
 
     /// What `src/inprocess.rs` calls; in every release served.
-    const FUNCTIONS: [&str; 15] = [
+    const FUNCTIONS: [&str; 19] = [
         "lammps_open_no_mpi",
         "lammps_close",
         "lammps_version",
@@ -55,10 +55,14 @@ mod library {
         "lammps_get_natoms",
         "lammps_get_thermo",
         "lammps_extract_setting",
+        "lammps_extract_atom",
         "lammps_extract_compute",
         "lammps_extract_fix",
         "lammps_gather",
         "lammps_free",
+        "lammps_find_pair_neighlist",
+        "lammps_neighlist_num_elements",
+        "lammps_neighlist_element_neighbors",
     ];
 
     /// Writes `lammps_api.rs`: one struct of function pointers, filled from `liblammps.so` at run time.

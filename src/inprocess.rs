@@ -217,6 +217,58 @@ impl Lammps {
         self.check().map(|()| data)
     }
 
+    /// Positions of this rank's atoms, owned first, then ghosts, in LAMMPS's own order.
+    ///
+    /// # Errors
+    /// [`Error::Lammps`] before a box exists.
+    pub fn positions_with_ghosts(&self) -> Result<Vec<[f64; 3]>> {
+        let count = usize::try_from(self.setting("nall")?).unwrap_or(0);
+        let name = text("x")?;
+        // SAFETY: the name is NUL-terminated; LAMMPS returns its array of row pointers or null.
+        let rows = unsafe { self.api.lammps_extract_atom(self.handle, name.as_ptr()) };
+        let rows = rows.cast::<*const [f64; 3]>();
+        if rows.is_null() || count == 0 {
+            return Err(Error::Lammps("no atoms".into()));
+        }
+        // SAFETY: rows of a LAMMPS 2-d array are contiguous; `nall` of them hold atoms.
+        Ok(unsafe { std::slice::from_raw_parts(*rows, count) }.to_vec())
+    }
+
+    /// The neighbour list that a pair style has built: for each owned atom its index in LAMMPS's order
+    /// and its neighbours (with LAMMPS's special-bond bits), valid until the next command.
+    ///
+    /// # Errors
+    /// [`Error::Lammps`] where the style has no list.
+    pub fn pair_list(&self, style: &str) -> Result<Vec<(i32, &[i32])>> {
+        let name = text(style)?;
+        // SAFETY: the name is NUL-terminated.
+        let list = unsafe { self.api.lammps_find_pair_neighlist(self.handle, name.as_ptr(), 1, 0, 0) };
+        if list < 0 {
+            return Err(Error::Lammps(format!("pair style {style} has no neighbour list")));
+        }
+        // SAFETY: `list` is a valid list number.
+        let count = unsafe { self.api.lammps_neighlist_num_elements(self.handle, list) };
+        Ok((0..count)
+            .map(|element| {
+                let (mut atom, mut length, mut neighbors) = (0, 0, std::ptr::null_mut::<i32>());
+                // SAFETY: `element` is below the list's length; LAMMPS fills the three values with an
+                // atom, and a pointer to `length` integers of its own list.
+                let slice = unsafe {
+                    self.api.lammps_neighlist_element_neighbors(
+                        self.handle,
+                        list,
+                        element,
+                        &mut atom,
+                        &mut length,
+                        &mut neighbors,
+                    );
+                    if length > 0 { std::slice::from_raw_parts(neighbors, length as usize) } else { &[] }
+                };
+                (atom, slice)
+            })
+            .collect())
+    }
+
     /// A compute's global scalar, evaluated now if need be.
     ///
     /// # Errors

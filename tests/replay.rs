@@ -93,7 +93,7 @@ fn a_failing_run_exits_with_1_and_its_copy_replays_alike() {
     let output = replay(&[file, "--check", "-o", out]);
     let text = stdout(&output);
     assert_eq!(output.status.code(), Some(1), "{text}{}", stderr(&output));
-    assert!(text.contains("ALARM: interface 0 at step"), "{text}");
+    assert!(text.contains("ALARM: interface 1 at step"), "{text}");
     let json = |file: &str| -> serde_json::Value {
         let output = replay(&[file, "--json", "--check"]);
         assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));

@@ -295,7 +295,7 @@ impl Alarm {
         format!(
             "interface {} at step {} ({:.3} ps): score {:.3} >= {:.3} in {} consecutive window{}, instability \
              index {:.2}, mostly {}",
-            self.interface,
+            self.interface + 1,
             self.window_end_step,
             self.time_ps,
             self.score,
@@ -468,7 +468,7 @@ mod tests {
         };
         assert_eq!(
             alarm.reason(),
-            "interface 1 at step 13000 (26.000 ps): score 1.042 >= 1.000 in 3 consecutive windows, \
+            "interface 2 at step 13000 (26.000 ps): score 1.042 >= 1.000 in 3 consecutive windows, \
              instability index 2.31, mostly thickness +4.2 sigma (31 %), rate of bonds_broken -3.1 sigma (18 %)"
         );
     }

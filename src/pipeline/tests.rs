@@ -357,7 +357,7 @@ fn halt_is_asked_for_from_the_alarm_on_and_recorded_once_per_run() {
         if halted_at.is_none() && output.halt.is_some() {
             halted_at = Some(t);
             let reason = output.halt.clone().expect("halting");
-            assert!(reason.starts_with("interface 1 at step"), "{reason}");
+            assert!(reason.starts_with("interface 2 at step"), "{reason}");
         }
         if t == 230 {
             pipeline.start_run(50 * 230, 1000);

@@ -1,0 +1,184 @@
+//! What the fix costs: CPU time of runs with and without it, in pairs.
+//!
+//! Two instances of the same system live in one process and run in turn, block by block, so that a
+//! pair's blocks are neighbours in time on a shared, noisy machine; the first blocks (reference and
+//! warm-up) are not counted. Runs on several ranks are whole `mpiexec` runs in turn. Ratios are of CPU
+//! time (user and system, all threads). Writes `target/bench/overhead.json`.
+//!
+//! `comparison` says what the ratio is to: `plain` is the run without the fix, `native` the run
+//! with LAMMPS's own msd, coord/atom, orientorder/atom, stress/atom and pe/atom on the same atoms,
+//! averaged by fix ave/time at the same steps.
+
+mod measure;
+
+use foreshock::inprocess::Lammps;
+use measure::{INPUTS, cpu_seconds, cutoff, interfacial, region, spread, system, variable};
+use nix::sys::resource::UsageWho;
+use serde_json::{Value, json};
+use std::process::Command;
+
+/// Pairs of blocks counted.
+const REPEATS: usize = 15;
+
+fn fix_line(input: &str, every: usize, stress: bool) -> String {
+    // Times in samples, so that all phases are reached at every N.
+    format!(
+        "variable s equal {every}*dt\nfix w all foreshock {every} lo hi region {} cutoff 1 1 {} reference $(v_s) \
+         baseline $(10*v_s) $(20*v_s) lag $(10*v_s) stress {}\n",
+        region(input),
+        cutoff(input),
+        if stress { "yes" } else { "no" }
+    )
+}
+
+/// LAMMPS's own computes of the same observables on the interfacial atoms.
+fn native_lines(input: &str, every: usize, height: f64) -> String {
+    let (half, width, r) = (0.5 * height, region(input), cutoff(input));
+    format!(
+        "region a block INF INF INF INF $({half}-{width}) $({half}+{width}) units box\n\
+         region b block INF INF INF INF INF {width} units box\n\
+         region c block INF INF INF INF $({height}-{width}) INF units box\n\
+         region i union 3 a b c\ngroup i region i\n\
+         compute m i msd com yes\ncompute n i coord/atom cutoff {r}\n\
+         compute q i orientorder/atom degrees 1 6 nnn NULL cutoff {r}\n\
+         compute s i stress/atom NULL\ncompute e i pe/atom\n\
+         compute r i reduce sum c_n c_q[1] c_e c_s[1] c_s[2] c_s[3]\n\
+         fix o all ave/time {every} 1 {every} c_m[4] c_r[1] c_r[2] c_r[3] c_r[4] c_r[5] c_r[6]\n"
+    )
+}
+
+struct Instance(Lammps);
+
+impl Instance {
+    fn new(input: &str, cells: usize, extra: &str, warm_up: usize) -> Self {
+        let mut lammps = Lammps::open(&[]).expect("`make bench` sets LAMMPS up");
+        lammps
+            .command(&format!("plugin load {}", variable("FORESHOCK_PLUGIN").display()))
+            .expect("the plugin loads");
+        lammps.commands(&system(input, cells)).expect("the input is correct");
+        lammps.commands(extra).expect("the input is correct");
+        let mut instance = Self(lammps);
+        instance.block(warm_up);
+        instance
+    }
+
+    /// CPU seconds of a block of steps.
+    fn block(&mut self, steps: usize) -> f64 {
+        let before = cpu_seconds(UsageWho::RUSAGE_SELF);
+        self.0.command(&format!("run {steps} post no")).expect("the run goes on");
+        cpu_seconds(UsageWho::RUSAGE_SELF) - before
+    }
+}
+
+struct Case<'a> {
+    input: &'a str,
+    cells: usize,
+    every: usize,
+    stress: bool,
+    comparison: &'a str,
+}
+
+/// Measures a pair of instances and describes the result.
+fn pairs(case: &Case) -> Value {
+    let &Case { input, cells, every, stress, comparison } = case;
+    // Whole samples per block, and enough steps for a steady CPU time.
+    let samples = (200 / every).max(1) * 32_000 / (4 * cells.pow(3)).max(8_000);
+    let block = every * samples.max(1);
+    // Reference, lag and a few samples more.
+    let warm_up = every * 14;
+    let mut plain = Instance::new(input, cells, "", 1);
+    let positions = plain.0.atoms("x", 3).expect("positions");
+    let height = plain.0.thermo("lz").expect("a known keyword");
+    let other = if comparison == "native" { native_lines(input, every, height) } else { String::new() };
+    if comparison == "native" {
+        plain = Instance::new(input, cells, &other, warm_up);
+    } else {
+        plain.block(warm_up);
+    }
+    let mut with = Instance::new(input, cells, &fix_line(input, every, stress), warm_up);
+    let (mut ratios, mut costs) = (Vec::new(), Vec::new());
+    for repeat in 0..REPEATS {
+        let (a, b) = if repeat % 2 == 0 {
+            let b = plain.block(block);
+            (with.block(block), b)
+        } else {
+            (with.block(block), plain.block(block))
+        };
+        ratios.push(a / b);
+        costs.push(1e3 * (a - b) / (block / every) as f64);
+    }
+    let [low, middle, high] = spread(ratios);
+    let atoms = positions.len() / 3;
+    let result = json!({
+        "input": input, "atoms": atoms, "interfacial_atoms": interfacial(&positions, height, region(input)),
+        "n_every": every, "ranks": 1, "stress": stress, "comparison": comparison,
+        "ratio_median": middle, "ratio_min": low, "ratio_max": high, "repeats": REPEATS,
+        "ms_per_sample_median": spread(costs)[1],
+    });
+    println!("{result}");
+    result
+}
+
+/// Whole runs on several ranks, in pairs.
+fn ranked(input: &str, every: usize, ranks: usize) -> Value {
+    let venv = variable("FORESHOCK_VENV");
+    let folder = std::env::temp_dir().join(format!("foreshock-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let run = |with: bool| {
+        let file = folder.join("in.ranked");
+        let load = format!("plugin load {}\n", variable("FORESHOCK_PLUGIN").display());
+        let extra = if with { load + &fix_line(input, every, false) } else { String::new() };
+        std::fs::write(&file, system(input, 20) + &extra + "run 400\n").expect("the folder is writable");
+        let before = cpu_seconds(UsageWho::RUSAGE_CHILDREN);
+        let output = Command::new(venv.join("bin/mpiexec"))
+            .args(["-n", &ranks.to_string()])
+            .arg(venv.join("bin/lmp"))
+            .args(["-log", "none", "-in"])
+            .arg(&file)
+            .env("OMP_NUM_THREADS", "1")
+            .output()
+            .expect("mpiexec starts");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        cpu_seconds(UsageWho::RUSAGE_CHILDREN) - before
+    };
+    run(false);
+    let repeats = 5;
+    let [low, middle, high] = spread((0..repeats).map(|_| run(true) / run(false)).collect());
+    let _ = std::fs::remove_dir_all(&folder);
+    let result = json!({
+        "input": input, "atoms": 32_000, "n_every": every, "ranks": ranks, "stress": false,
+        "comparison": "plain", "ratio_median": middle, "ratio_min": low, "ratio_max": high,
+        "repeats": repeats,
+    });
+    println!("{result}");
+    result
+}
+
+fn main() {
+    // `cargo test --benches` only asks whether it builds.
+    if std::env::args().any(|a| a == "--test") {
+        return;
+    }
+    let mut results = Vec::new();
+    for input in INPUTS {
+        for every in [10, 50, 100] {
+            for stress in [false, true] {
+                results.push(pairs(&Case { input, cells: 20, every, stress, comparison: "plain" }));
+            }
+        }
+        for every in [10, 100] {
+            results.push(pairs(&Case { input, cells: 20, every, stress: true, comparison: "native" }));
+        }
+    }
+    for cells in [10, 40] {
+        results.push(pairs(&Case { input: "in.lj", cells, every: 10, stress: false, comparison: "plain" }));
+    }
+    for ranks in [2, 4] {
+        results.push(ranked("in.lj", 10, ranks));
+    }
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("../bench/overhead.json");
+    std::fs::create_dir_all(file.parent().expect("it has a folder")).expect("target is writable");
+    let text = serde_json::to_string_pretty(&results).expect("plain values");
+    std::fs::write(&file, text + "\n").expect("target is writable");
+    println!("written to target/bench/overhead.json");
+}
