@@ -140,6 +140,12 @@ impl Recorded {
         recorded
     }
 
+    /// Value of descriptor `name` at a sample.
+    pub fn value(&self, frame: u64, interface: usize, name: &str) -> f64 {
+        let column = self.names.iter().position(|n| n == name).unwrap_or_else(|| panic!("no {name}"));
+        self.samples[&(frame, interface)].values[column]
+    }
+
     /// Number of samples at which descriptors were measured.
     pub fn measured(&self) -> usize {
         self.samples.values().filter(|s| s.condition == Condition::Measured).count()
