@@ -275,7 +275,7 @@ fn renumbering_atoms_is_refused_while_the_fix_knows_their_ids() {
 }
 
 #[test]
-fn lost_atoms_and_dynamic_groups() {
+fn atoms_may_be_lost() {
     let change = |s: String| {
         s.replace("units lj", "units lj\nboundary p p f")
             .replace("region box block 0 5 0 5 0 10", "region box block 0 5 0 5 -0.5 10.5")

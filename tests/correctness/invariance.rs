@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::lab::{FORCES, Recorded, SLABS, watch};
 use crate::machine::Machine;
 use crate::trajectory::{self, FIELDS, Row, Snapshot};
+use crate::unit_styles::metal_argon;
 
 /// What is demanded of identical positions.
 const IDENTICAL: f64 = 1e-10;
@@ -62,6 +63,47 @@ fn a_rank_without_interfacial_atoms_takes_part() {
     assert_eq!(one.samples.len(), 61, "one interface");
     for (ranks, processors) in [(2, "processors 1 1 2"), (4, "processors 1 1 4")] {
         one.agrees(&rerun(dir.path(), ranks, &format!("boundary p p f\n{processors}"), ""), IDENTICAL);
+    }
+}
+
+#[test]
+fn mobile_ions_and_automatic_cutoffs_agree_on_all_ranks() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let dir = dir.path();
+    std::fs::write(dir.join("argon.data"), metal_argon()).expect("writable");
+    let run = |ranks: usize| {
+        let script = format!(
+            "units metal
+read_data argon.data extra/atom/types 1
+group a type 1
+group b type 2
+mass 3 20.0
+set group all type/fraction 3 0.2 777
+pair_style lj/cut 8.0
+pair_coeff * * 0.0103 3.405
+pair_coeff 3 3 0.002 2.6
+neighbor 1.5 bin
+timestep 0.004
+fix move all nve
+fix w all foreshock 5 a b mobile 3 region 5 reference 0.08 baseline 0.04 0.4 lag 0.08 mode sync &
+  record run{ranks}.jsonl
+run 100
+"
+        );
+        let outcome = Machine::current().run(ranks, dir, &script).ok();
+        let cutoffs: Vec<String> = outcome.lines("cutoffs from").map(str::to_owned).collect();
+        assert_eq!(cutoffs.len(), 1, "{}", outcome.text);
+        (cutoffs, Recorded::read(&dir.join(format!("run{ranks}.jsonl"))))
+    };
+    let (cutoffs, one) = run(1);
+    for name in ["msd_mobile", "diffusion_mobile", "mobile_exchange", "jumps_mobile", "cn_ab", "turnover"] {
+        assert!(one.value(20, 1, name).is_finite(), "{name}");
+    }
+    for ranks in [2, 4] {
+        let (same_cutoffs, other) = run(ranks);
+        assert_eq!(cutoffs, same_cutoffs);
+        // Trajectories on other ranks differ by rounding, and stresses are small differences.
+        one.agrees_in_samples(&other, 1e-9, 0.1, &[]);
     }
 }
 

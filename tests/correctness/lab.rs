@@ -39,12 +39,13 @@ pair_coeff 2 2 1.2 1.0
 timestep 0.004
 ";
 
-/// A fix line for [`SLABS`], sampling every `every` steps of 0.004 tau; `more` are further words.
+/// A fix line for [`SLABS`], sampling every `every` steps of 0.004 tau; `more` are further words. The low
+/// threshold lets a melt raise its alarm within a short run.
 pub fn watch(every: u32, more: &str) -> String {
     let interval = f64::from(every) * 0.004;
     format!(
         "fix w all foreshock {every} a b region 2.0 cutoff 1 1 1.4 1 2 1.4 2 2 1.4 reference {} baseline {} {} \
-         lag {} mode sync {more}\n",
+         lag {} warn 0.3 mode sync {more}\n",
         2.0 * interval,
         3.0 * interval,
         20.0 * interval,
@@ -138,6 +139,12 @@ impl Recorded {
         }
         assert!(!reader.truncated(), "{} ends in the middle of a line", path.display());
         recorded
+    }
+
+    /// Value of descriptor `name` at a sample.
+    pub fn value(&self, frame: u64, interface: usize, name: &str) -> f64 {
+        let column = self.names.iter().position(|n| n == name).unwrap_or_else(|| panic!("no {name}"));
+        self.samples[&(frame, interface)].values[column]
     }
 
     /// Number of samples at which descriptors were measured.

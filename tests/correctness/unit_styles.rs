@@ -54,6 +54,7 @@ fn noise(state: &mut u64) -> f64 {
     (*state >> 11) as f64 / (1_u64 << 52) as f64 - 1.0
 }
 
+/// Argon in a data file of this style.
 fn data(style: &Style) -> String {
     let mut text = String::from("argon\n\n");
     let n = CELLS.iter().product::<usize>() * 4;
@@ -120,6 +121,11 @@ run 150
     );
     Machine::current().run(1, dir, &script).ok();
     Recorded::read(&dir.join(format!("{name}.jsonl")))
+}
+
+/// Argon in metal units as a data file, two slabs of 256 atoms.
+pub fn metal_argon() -> String {
+    data(&STYLES[0])
 }
 
 #[test]
