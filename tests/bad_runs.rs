@@ -48,11 +48,19 @@ fn load() -> String {
     format!("plugin load \"{}\"", Machine::current().plugin.display())
 }
 
-/// Writes the answers under this rank's number.
+/// Writes the answers under this rank's number and waits for the other ranks': a process that ends
+/// without MPI's farewell takes the others with it.
 fn answer(lammps: &Lammps, dir: &Path, answers: &[String]) {
-    let rank = lammps.setting("world_rank").expect("a known setting");
+    let [rank, ranks] =
+        ["world_rank", "world_size"].map(|name| lammps.setting(name).expect("a known setting"));
+    let file = |rank: i32| dir.join(format!("answers.{rank}"));
     let text = serde_json::to_string(answers).expect("texts");
-    std::fs::write(dir.join(format!("answers.{rank}")), text).expect("writable");
+    let draft = dir.join(format!("draft.{rank}"));
+    std::fs::write(&draft, text).expect("writable");
+    std::fs::rename(draft, file(rank)).expect("writable");
+    while !(0..ranks).all(|rank| file(rank).exists()) {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
 }
 
 /// What LAMMPS says to the lines: its error, or nothing.
