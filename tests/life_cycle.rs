@@ -41,7 +41,7 @@ fn two_hundred_cycles_leak_neither_threads_nor_memory() {
         lammps.commands(&fix(&format!("record {} message no", record.display()))).expect("the fix");
         lammps.command("run 20").expect("a run");
         // Ended by unfix, or by the next clear with a live thread.
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             assert_eq!(inference_threads(), 1);
             lammps.command("unfix w").expect("unfix");
             assert_eq!(inference_threads(), 0, "unfix joins the thread");
