@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod demo;
+mod descriptors;
 mod doctor;
 mod lammps;
 mod plugin;
@@ -35,6 +36,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Demo(demo::Args),
+    Descriptors(descriptors::Args),
     Doctor(doctor::Args),
     Plugin(plugin::Args),
     Replay(replay::Args),
@@ -45,6 +47,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Demo(args) => demo::run(args),
+        Command::Descriptors(args) => descriptors::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Replay(args) => replay::run(args),
