@@ -3,18 +3,20 @@
 //! Everything but [`Engine::finish`] and the pipeline happens alike on every rank. Rank 0 also
 //! holds the pipeline (windows, inference thread, decision, stream).
 
-use super::bridge::border::{Atoms, Checked, Host};
+mod keeping;
+mod sampling;
+
+use super::bridge::border::{Checked, Host};
 use crate::blackbox::{self, Ring};
 use crate::config::{Context, FixConfig, Halt, modify, parse};
 use crate::decision::Alarm;
 use crate::error::{Error, Result};
 use crate::extractor::{Extractor, Plan};
 use crate::label::Rules;
-use crate::pipeline::{Facts, Pipeline, PipelineOutput};
+use crate::pipeline::{Facts, Pipeline};
 use crate::registry;
 use crate::units::UnitStyle;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
 
 /// Values of an interface row before its descriptors: the columns of the vector.
 const COLUMNS: usize = 10;
@@ -251,172 +253,6 @@ impl Engine {
         Ok(())
     }
 
-    pub fn needs_survey(&self) -> bool {
-        self.extractor.needs_survey()
-    }
-
-    pub fn survey(&mut self, atoms: &Atoms) -> Vec<f64> {
-        let view = atoms.view(self.units.length(), self.facts.ntypes);
-        match guard(|| Ok(self.extractor.survey(&view))) {
-            Ok(counts) => counts,
-            Err(e) => {
-                self.failure = Some(e.to_string());
-                vec![0.0; self.extractor.survey_length()]
-            }
-        }
-    }
-
-    pub fn locate(&mut self, counts: &[f64], atoms: &Atoms) -> Result<()> {
-        let view = atoms.view(self.units.length(), self.facts.ntypes);
-        guard(|| {
-            self.extractor.locate(counts, &view.cell)?;
-            self.ready_pipeline()
-        })
-    }
-
-    pub fn prepare(&mut self, atoms: &Atoms) -> usize {
-        let view = atoms.view(self.units.length(), self.facts.ntypes);
-        self.extractor.prepare(&view)
-    }
-
-    pub fn pack_ghosts(&self, atoms: &[i32], width: usize, buffer: &mut [f64]) -> usize {
-        self.extractor.pack_ghosts(atoms, width, buffer)
-    }
-
-    pub fn unpack_ghosts(&mut self, first: usize, width: usize, buffer: &[f64]) {
-        self.extractor.unpack_ghosts(first, width, buffer);
-    }
-
-    pub fn local(&mut self, atoms: &Atoms, dt: f64, step: i64) {
-        let started = Instant::now();
-        let view = atoms.view(self.units.length(), self.facts.ntypes);
-        let outcome = guard(|| {
-            if dt != self.facts.dt {
-                return Err(Error::input(
-                    "timestep",
-                    dt,
-                    format!(
-                        "{} as at the start of the run; variable timesteps are not supported",
-                        self.facts.dt
-                    ),
-                ));
-            }
-            crate::faults::strike("descriptor", self.extractor.shared().index, self.facts.rank);
-            self.extractor.local(&view)?;
-            if self.ring.on() {
-                let time = self.extractor.shared().index as f64 * self.extractor.plan().interval_ps;
-                self.extractor.record_atoms(&view, self.ring.open(step, time, &view.cell));
-            }
-            Ok(())
-        });
-        if let Err(e) = outcome {
-            self.failure.get_or_insert(e.to_string());
-        }
-        if self.failure.is_some() {
-            self.extractor.fail();
-        }
-        self.run.local += started.elapsed().as_secs_f64();
-    }
-
-    pub fn payload(&mut self) -> &mut [f64] {
-        self.extractor.payload_mut()
-    }
-
-    /// Words of mail on all ranks, after the reduction.
-    pub fn mail_length(&mut self) -> usize {
-        self.extractor.payload_mut()[crate::extractor::MAIL] as usize
-    }
-
-    pub fn mail(&self) -> &[f64] {
-        self.extractor.mail()
-    }
-
-    /// Whether any rank failed, after the reduction.
-    pub fn failed(&mut self) -> bool {
-        self.extractor.payload_mut()[crate::extractor::ERRORS] > 0.0
-    }
-
-    pub fn failure(&self) -> String {
-        self.failure.clone().unwrap_or_default()
-    }
-
-    pub fn finish(&mut self, mail: &[f64], step: i64, atoms: &Atoms) {
-        let started = Instant::now();
-        self.size_packet();
-        let view = atoms.view(self.units.length(), self.facts.ntypes);
-        let outcome = guard(|| {
-            crate::faults::strike("finish", self.extractor.shared().index, self.facts.rank);
-            let finished = self.extractor.finish(mail, step, &view.cell);
-            self.log.extend(finished.notes);
-            let pipeline = self.pipeline.as_mut().ok_or_else(|| Error::State("no pipeline".into()))?;
-            let output = pipeline.push(finished.frames.clone())?;
-            let frame = finished.frames[0].index;
-            for event in &finished.events {
-                let ids = [event.id, event.partner].into_iter().filter(|&id| id > 0).map(i64::from);
-                pipeline.record_event(
-                    frame,
-                    step,
-                    event.interface,
-                    event.kind.name(),
-                    ids.collect(),
-                    serde_json::Map::new(),
-                );
-            }
-            let controls = finished.control.len();
-            self.packet[PACKET_HEAD..PACKET_HEAD + controls].copy_from_slice(&finished.control);
-            fill_outputs(&mut self.packet[PACKET_HEAD + controls..], &output, &finished.frames);
-            self.packet[1] = f64::from(u8::from(output.halt.is_some() && self.config.halt != Halt::No));
-            self.packet[2] = f64::from(u8::from(self.ring.on() && !output.alarms.is_empty()));
-            self.report(output);
-            Ok(())
-        });
-        match outcome {
-            Ok(()) => self.packet[0] = 1.0,
-            Err(e) => {
-                self.failure.get_or_insert(e.to_string());
-                self.packet[0] = 0.0;
-            }
-        }
-        self.run.finish += started.elapsed().as_secs_f64();
-    }
-
-    /// Keeps what a sample, or the end of a run, has to tell.
-    fn report(&mut self, output: PipelineOutput) {
-        self.run.dropped = output.dropped;
-        self.log.extend(output.messages);
-        for alarm in output.alarms {
-            self.log.push(format!("ALARM: {}", alarm.reason()));
-            self.alarm = Some(alarm);
-        }
-        self.halt_reason = output.halt;
-    }
-
-    fn size_packet(&mut self) {
-        self.packet.clear();
-        self.packet.resize(PACKET_HEAD + self.extractor.control_length() + self.outputs.len(), 0.0);
-    }
-
-    /// The words that rank 0 broadcasts at the end of a sample.
-    pub fn packet(&mut self) -> &mut [f64] {
-        if self.facts.rank != 0 {
-            self.size_packet();
-        }
-        &mut self.packet
-    }
-
-    /// Ends the sample with the broadcast packet; true when the run is to stop.
-    pub fn accept(&mut self) -> Result<bool> {
-        if self.packet[0] != 1.0 {
-            return Err(Error::Limit(self.failure.clone().unwrap_or_else(|| "failure on rank 0".to_owned())));
-        }
-        let controls = self.extractor.control_length();
-        let (control, outputs) = self.packet[PACKET_HEAD..].split_at(controls);
-        guard(|| self.extractor.accept(control))?;
-        self.outputs.copy_from_slice(outputs);
-        self.run.samples += 1;
-        Ok(self.packet[1] > 0.5)
-    }
-
     /// Whether the flight recorder is to be dumped at this sample; the same on every rank.
     pub fn dump_due(&self) -> bool {
         self.packet[2] > 0.5
@@ -541,106 +377,8 @@ impl Engine {
         self.extractor.bytes() + self.ring.bytes() + (self.packet.capacity() + self.outputs.capacity()) * 8
     }
 
-    pub fn grow(&mut self, nmax: usize) {
-        self.extractor.store_mut().grow(nmax);
-    }
-
-    pub fn copy(&mut self, from: usize, to: usize) {
-        self.extractor.store_mut().copy(from, to);
-    }
-
-    pub fn set(&mut self, i: usize, side: u8) {
-        self.extractor.store_mut().set(i, crate::atoms::Side::from_code(side));
-    }
-
-    pub fn max_words(&self) -> usize {
-        self.extractor.store().max_words()
-    }
-
-    pub fn words(&self, i: usize) -> usize {
-        self.extractor.store().words(i)
-    }
-
-    pub fn pack(&self, i: usize, buffer: &mut [f64]) -> usize {
-        self.extractor.store().pack(i, buffer)
-    }
-
-    pub fn unpack(&mut self, i: usize, buffer: &[f64]) -> Result<usize> {
-        guard(|| self.extractor.store_mut().unpack(i, buffer))
-    }
-
-    /// Rank 0's global state for a restart file.
-    pub fn save(&mut self) -> Vec<u8> {
-        let extractor = self.extractor.save();
-        let pipeline = self.pipeline.as_mut().map(Pipeline::serialize).unwrap_or_default();
-        let mut bytes = Vec::new();
-        for part in [self.setup().to_string().into_bytes(), extractor] {
-            bytes.extend((part.len() as u64).to_le_bytes());
-            bytes.extend(part);
-        }
-        bytes.extend(pipeline);
-        bytes
-    }
-
-    /// What the atoms' saved state means something under, by keyword.
-    fn setup(&self) -> serde_json::Value {
-        let config = &self.config;
-        serde_json::json!({
-            "sides": config.sides,
-            "normal": config.normal,
-            "elements": config.elements,
-            "roles": config.roles,
-            "region": config.region,
-            "cutoff": config.cutoff,
-            "baseline": [config.baseline_start, config.baseline_length],
-            "rdf": config.rdf,
-        })
-    }
-
-    /// Takes up a state written by [`Engine::save`], on every rank.
-    pub fn restore(&mut self, bytes: &[u8]) -> Result<()> {
-        guard(|| {
-            let part = |bytes: &'_ [u8]| -> Option<(usize, usize)> {
-                let length = u64::from_le_bytes(*bytes.first_chunk::<8>()?) as usize;
-                Some((8, 8_usize.checked_add(length).filter(|&end| end <= bytes.len())?))
-            };
-            let truncated = || Error::State("is truncated".into());
-            let (from, to) = part(bytes).ok_or_else(truncated)?;
-            let setup: serde_json::Value =
-                serde_json::from_slice(&bytes[from..to]).map_err(|e| Error::State(e.to_string()))?;
-            if let serde_json::Value::Object(own) = self.setup() {
-                let other = own.iter().find(|(key, value)| setup[key.as_str()] != **value);
-                if let Some((key, value)) = other {
-                    let saved = &setup[key.as_str()];
-                    return Err(Error::State(format!(
-                        "{key} is {value} here, but {saved} in the restart file"
-                    )));
-                }
-            }
-            let bytes = &bytes[to..];
-            let (from, to) = part(bytes).ok_or_else(truncated)?;
-            let (extractor, pipeline) = (&bytes[from..to], &bytes[to..]);
-            self.extractor.restore(extractor, self.facts.periodic)?;
-            self.saved = (!pipeline.is_empty()).then(|| pipeline.to_vec());
-            Ok(())
-        })
-    }
-
     /// Joins the inference thread.
     pub fn shutdown(&mut self) {
         self.pipeline = None;
-    }
-}
-
-/// Scalar, vector and array rows of a sample.
-fn fill_outputs(outputs: &mut [f64], output: &PipelineOutput, frames: &[crate::frame::Frame]) {
-    outputs.fill(f64::NAN);
-    let worst = output.columns(output.worst);
-    outputs[0] = worst[0];
-    outputs[1..=COLUMNS].copy_from_slice(&worst);
-    let width = (outputs.len() - 1 - COLUMNS) / ROWS;
-    for (frame, row) in frames.iter().zip(outputs[1 + COLUMNS..].chunks_exact_mut(width)) {
-        row[..COLUMNS].copy_from_slice(&output.columns(frame.interface));
-        row[COLUMNS..].copy_from_slice(&frame.values);
     }
 }
