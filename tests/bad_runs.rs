@@ -319,7 +319,7 @@ fn runs() -> Vec<Run> {
         ),
         run_of(
             "a restart with another N and the same numbers of samples",
-            restarted(&lag(10, 0.1, CUTOFF), &lag(5, 0.05, &CUTOFF.replace("stress", "stress"))).replace(
+            restarted(&lag(10, 0.1, CUTOFF), &lag(5, 0.05, CUTOFF)).replace(
                 "lower upper reference 0.1 baseline 0.1 1.0 lag 0.05",
                 "lower upper reference 0.05 baseline 0.1 1.0 lag 0.05",
             ),
