@@ -10,12 +10,22 @@ use machine::{Machine, finish};
 use slab::{SLAB, fix, number_after, of_type};
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// Threads of this process that belong to a fix.
 fn inference_threads() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").expect("linux");
     let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
     names.filter(|name| name.trim() == "foreshock-infer").count()
+}
+
+/// Waits for the one thread that a fix has started: it gives itself its name when it first runs.
+fn one_inference_thread() {
+    let start = Instant::now();
+    while inference_threads() != 1 {
+        assert!(start.elapsed() < Duration::from_secs(30), "{} threads", inference_threads());
+        std::thread::yield_now();
+    }
 }
 
 /// Resident memory, MB.
@@ -42,7 +52,7 @@ fn two_hundred_cycles_leak_neither_threads_nor_memory() {
         lammps.command("run 20").expect("a run");
         // Ended by unfix, or by the next clear with a live thread.
         if number.is_multiple_of(2) {
-            assert_eq!(inference_threads(), 1);
+            one_inference_thread();
             lammps.command("unfix w").expect("unfix");
             assert_eq!(inference_threads(), 0, "unfix joins the thread");
             lammps.command("run 5").expect("a run without the fix");
@@ -63,7 +73,7 @@ fn two_hundred_cycles_leak_neither_threads_nor_memory() {
 fn closing_lammps_with_a_live_thread_joins_it() {
     let mut lammps = Lammps::open(&[]).expect("`make test` provides LAMMPS");
     lammps.commands(&format!("{}{SLAB}{}run 20\n", load(), fix("message no"))).expect("a run");
-    assert_eq!(inference_threads(), 1);
+    one_inference_thread();
     drop(lammps);
     assert_eq!(inference_threads(), 0);
 }
