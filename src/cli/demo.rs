@@ -59,7 +59,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     prepare(&source.join("examples").join(EXAMPLE), &folder)?;
 
     println!("{}", lammps.summary());
-    println!("Li2SiO3 | Li2O at 1100 K in {}\n", folder.display());
+    println!("Li2SiO3 | Li2O at 1150 K in {}\n", folder.display());
     let command = command(&lammps, &python, args.ranks)?;
     simulate(command, &plugin, &folder)?;
     report(&folder)
