@@ -131,6 +131,8 @@ fn async_recording_replays_to_its_own_verdicts_even_with_drops() {
     let last = samples[299][0].step;
     for (t, sample) in samples.into_iter().enumerate() {
         pipeline.push(sample).expect("valid");
+        // Faster than the detector, but not so fast that next to nothing is scored.
+        std::thread::sleep(Duration::from_millis(1));
         if t == 200 {
             pipeline.change(Change::Persist(5)).expect("valid");
             pipeline.change(Change::Warn(Some(0.7))).expect("valid");
@@ -306,6 +308,8 @@ fn a_dead_worker_is_shown_as_such_and_told_once() {
         let mut last = None;
         for sample in samples(130) {
             let output = pipeline.push(sample).expect("goes on");
+            // Time to score: otherwise the windows from frame 100 on may all be dropped.
+            std::thread::sleep(Duration::from_millis(1));
             messages.extend(output.messages.clone());
             last = Some(output);
         }

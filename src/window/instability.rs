@@ -174,7 +174,7 @@ mod tests {
             fine.update(2.0, 0.1);
         }
         assert!((coarse.value() - fine.value()).abs() < 1e-12);
-        assert!(coarse.update(1e12, 0.1) < 1.0, "one frame raised the alarm");
+        assert!(CusumStatistic::default().update(1e12, 0.1) < 1.0, "one frame raised the alarm");
         for _ in 0..100 {
             coarse.update(f64::INFINITY, 1.0);
         }
