@@ -77,14 +77,18 @@ pub fn locate(
         }
     }
     let width = plan.region / 6.0 / height * BINS as f64;
-    let smooth = profile.map(|p| smoothed(&p, width, periodic));
+    let smooth = profile.each_ref().map(|p| smoothed(p, width, periodic));
     let density: Vec<f64> = smooth[0].iter().zip(&smooth[1]).map(|(a, b)| a + b).collect();
     let dense = 0.1 * density.iter().copied().fold(0.0, f64::max);
     let occupied: Vec<(usize, bool)> =
         (0..BINS).filter(|&b| density[b] > dense).map(|b| (b, smooth[1][b] > smooth[0][b])).collect();
-    let purest = smooth.each_ref().map(|side| {
-        (0..BINS).filter(|&b| density[b] > dense).map(|b| side[b] / density[b]).fold(0.0, f64::max)
-    });
+    // A wide region smooths thin slabs into each other: purity is looked for in finer detail.
+    let fine = profile.each_ref().map(|p| smoothed(p, width.min(BINS as f64 / 40.0), periodic));
+    let total: Vec<f64> = fine[0].iter().zip(&fine[1]).map(|(a, b)| a + b).collect();
+    let enough = 0.1 * total.iter().copied().fold(0.0, f64::max);
+    let purest = fine
+        .each_ref()
+        .map(|side| (0..BINS).filter(|&b| total[b] > enough).map(|b| side[b] / total[b]).fold(0.0, f64::max));
     let layered = purest.iter().all(|&share| share >= PURE);
     let widest_gap = (plan.region / 2.0 / height * BINS as f64).max(2.0) as usize;
     let mut surfaces = Vec::new();
