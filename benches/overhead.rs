@@ -159,7 +159,7 @@ fn main() {
     if std::env::args().any(|a| a == "--test") {
         return;
     }
-    let mut results = Vec::new();
+    let mut results = Results(Vec::new());
     for input in INPUTS {
         for (every, stress) in [(10, false), (50, false), (100, false), (10, true), (100, true)] {
             results.push(pairs(&Case { input, cells: 20, every, stress, comparison: "plain" }));
@@ -174,9 +174,18 @@ fn main() {
     for ranks in [2, 4] {
         results.push(ranked("in.lj", 10, ranks));
     }
-    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("../bench/overhead.json");
-    std::fs::create_dir_all(file.parent().expect("it has a folder")).expect("target is writable");
-    let text = serde_json::to_string_pretty(&results).expect("plain values");
-    std::fs::write(&file, text + "\n").expect("target is writable");
     println!("written to target/bench/overhead.json");
+}
+
+/// All results so far, written after each: an interrupted bench keeps what it has.
+struct Results(Vec<Value>);
+
+impl Results {
+    fn push(&mut self, result: Value) {
+        self.0.push(result);
+        let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("../bench/overhead.json");
+        std::fs::create_dir_all(file.parent().expect("it has a folder")).expect("target is writable");
+        let text = serde_json::to_string_pretty(&self.0).expect("plain values");
+        std::fs::write(&file, text + "\n").expect("target is writable");
+    }
 }

@@ -45,17 +45,6 @@ impl RowPool {
         &mut self.words[row as usize * self.stride..][..self.stride]
     }
 
-    /// A new row with the contents of another; [`NONE`] stays [`NONE`].
-    pub fn duplicate(&mut self, source: u32) -> u32 {
-        if source == NONE {
-            return NONE;
-        }
-        let target = self.allocate();
-        let start = source as usize * self.stride;
-        self.words.copy_within(start..start + self.stride, target as usize * self.stride);
-        target
-    }
-
     /// Makes every row that `used` does not name available again.
     pub fn keep_only(&mut self, used: impl Iterator<Item = u32>) {
         let rows = self.words.len() / self.stride.max(1);
