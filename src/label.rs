@@ -8,10 +8,15 @@
 //!   - {types: [2, 4], form: 2.0, break: 2.6}
 //! sites:                      # left beyond `leave` from the reference site, regained below `return`
 //!   - {type: 4, leave: 1.6, return: 0.8}
+//! contacts:                   # an atom that touches the other side; lost beyond `lose`
+//!   - {types: [1, 2], touch: 3.5, lose: 4.5}
 //! ```
 //!
-//! Only bonds and sites of atoms that were interfacial at the reference are watched. What needs
-//! the future (persistence, onset) is not decided here.
+//! Only bonds, sites and contacts of atoms that were interfacial at the reference are watched, and
+//! contacts only where there was one: an atom of the rule's first type with an atom of the second
+//! type, of the other side, nearer than `touch`. The contact is lost when none is nearer than
+//! `lose`, and regained below `touch`. What needs the future (persistence, onset) is not decided
+//! here.
 
 use crate::error::{Error, Result};
 use serde::Deserialize;
@@ -44,6 +49,18 @@ pub struct SiteRule {
     pub return_: f64,
 }
 
+/// A contact rule with hysteresis radii.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContactRule {
+    /// Atom types, from 1: whose contact is watched, and with what of the other side.
+    pub types: [usize; 2],
+    /// There is contact below this distance.
+    pub touch: f64,
+    /// And none when nothing is nearer than this one.
+    pub lose: f64,
+}
+
 /// All label-only observables of a run.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -54,6 +71,9 @@ pub struct Rules {
     /// Sites to watch.
     #[serde(default)]
     pub sites: Vec<SiteRule>,
+    /// Contacts to watch.
+    #[serde(default)]
+    pub contacts: Vec<ContactRule>,
 }
 
 impl Rules {
@@ -66,9 +86,14 @@ impl Rules {
         let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, e))?;
         let rules: Self = serde_yaml::from_str(&text).map_err(|e| Error::file(path, e))?;
         if rules.is_empty() {
-            return Err(Error::file(path, "expected at least one entry under bonds or sites"));
+            return Err(Error::file(path, "expected at least one entry under bonds, sites or contacts"));
         }
-        let types = rules.bonds.iter().flat_map(|b| b.types).chain(rules.sites.iter().map(|s| s.kind));
+        let types = rules
+            .bonds
+            .iter()
+            .flat_map(|b| b.types)
+            .chain(rules.sites.iter().map(|s| s.kind))
+            .chain(rules.contacts.iter().flat_map(|c| c.types));
         for kind in types {
             if kind < 1 || kind > ntypes {
                 return Err(Error::input("label type", kind, format!("an atom type from 1 to {ntypes}")));
@@ -92,19 +117,29 @@ impl Rules {
                 ));
             }
         }
+        for c in &rules.contacts {
+            if !(c.touch > 0.0 && c.lose >= c.touch && c.lose.is_finite()) {
+                return Err(Error::input(
+                    "label contacts",
+                    format!("touch {} lose {}", c.touch, c.lose),
+                    "0 < touch <= lose",
+                ));
+            }
+        }
         Ok(rules)
     }
 
     /// Whether nothing is watched.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.bonds.is_empty() && self.sites.is_empty()
+        self.bonds.is_empty() && self.sites.is_empty() && self.contacts.is_empty()
     }
 
-    /// Largest break radius, angstrom; 0 without bond rules.
+    /// Largest radius between two atoms, angstrom; 0 where only sites are watched.
     #[must_use]
     pub fn reach(&self) -> f64 {
-        self.bonds.iter().map(|b| b.break_).fold(0.0, f64::max)
+        let radii = self.bonds.iter().map(|b| b.break_).chain(self.contacts.iter().map(|c| c.lose));
+        radii.fold(0.0, f64::max)
     }
 
     /// The bond rule of atoms of types `a` and `b` (from 1), seen from the atom of type `a`: a
@@ -120,20 +155,26 @@ impl Rules {
         self.bonds.iter().any(|r| r.types[0] == kind)
     }
 
+    /// The contact rule of an atom of type `a` with one of type `b` (from 1).
+    #[must_use]
+    pub fn contact(&self, a: usize, b: usize) -> Option<&ContactRule> {
+        self.contacts.iter().find(|r| r.types == [a, b])
+    }
+
     /// The site rule of a type.
     #[must_use]
     pub fn site(&self, kind: usize) -> Option<&SiteRule> {
         self.sites.iter().find(|r| r.kind == kind)
     }
 
-    /// Checks that bonds can be seen as far as they reach.
+    /// Checks that bonds and contacts can be seen as far as they reach.
     ///
     /// # Errors
-    /// [`Error::Input`] when a break radius exceeds what ghost atoms cover.
+    /// [`Error::Input`] when a radius exceeds what ghost atoms cover.
     pub fn check_coverage(&self, coverage: f64) -> Result<()> {
         if self.reach() > coverage {
             return Err(Error::input(
-                "label bonds break",
+                "label break or lose radius",
                 self.reach(),
                 format!("at most the {coverage:.4} angstrom that ghost atoms cover"),
             ));
@@ -172,6 +213,8 @@ mod tests {
             ("bonds:\n  - {types: [2, 9], form: 2.0, break: 2.6}\n", "from 1 to 4"),
             ("bonds:\n  - {types: [2, 4], form: 2.6, break: 2.0}\n", "form <= break"),
             ("sites:\n  - {type: 4, leave: 0.1, return: 0.8}\n", "return <= leave"),
+            ("contacts:\n  - {types: [1, 2], touch: 4.5, lose: 3.5}\n", "touch <= lose"),
+            ("contacts:\n  - {types: [1, 5], touch: 3.5, lose: 4.5}\n", "from 1 to 4"),
             ("bond:\n  - 3\n", "unknown field"),
         ] {
             let message = read(text).expect_err("bad").to_string();

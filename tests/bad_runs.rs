@@ -261,7 +261,7 @@ fn runs() -> Vec<Run> {
         run_of(
             "a label radius that ghosts do not cover",
             format!("{SLAB}{}run 0\n", fix("label far.yaml")),
-            "Fix foreshock w: label bonds break = '5.5': expected at most the 5.0000 angstrom that ghost atoms cover",
+            "Fix foreshock w: label break or lose radius = '5.5': expected at most the 5.0000 angstrom that ghost atoms cover",
         ),
         run_of(
             "no label file",

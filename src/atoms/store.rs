@@ -42,6 +42,29 @@ impl Side {
     }
 }
 
+/// What a label-only contact rule says of an atom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[repr(u8)]
+pub enum Contact {
+    /// It had no contact at the reference.
+    #[default]
+    None = 0,
+    /// It touches the other side.
+    Kept = 1,
+    /// It did at the reference.
+    Lost = 2,
+}
+
+impl Contact {
+    fn from_code(code: u8) -> Self {
+        match code {
+            1 => Self::Kept,
+            2 => Self::Lost,
+            _ => Self::None,
+        }
+    }
+}
+
 /// Fixed-size state of one atom.
 #[derive(Debug, Clone, Copy)]
 pub struct Header {
@@ -59,6 +82,8 @@ pub struct Header {
     pub home_a: bool,
     /// A label-only rule says it has left its site.
     pub away: bool,
+    /// Label-only: its contact with the other side.
+    pub contact: Contact,
     /// Motion row.
     motion: u32,
     /// Topology row.
@@ -77,6 +102,7 @@ impl Default for Header {
             referenced: false,
             home_a: false,
             away: false,
+            contact: Contact::None,
             motion: NONE,
             topology: NONE,
             label: NONE,
@@ -258,6 +284,7 @@ impl AtomStore {
             | u64::from(h.motion != NONE) << 19
             | u64::from(h.topology != NONE) << 20
             | u64::from(h.label != NONE) << 21
+            | u64::from(h.contact as u8) << 22
             | u64::from(h.id) << 32;
         buffer[0] = f64::from_bits(flags);
         buffer[1..HEADER_WORDS].copy_from_slice(&h.reference);
@@ -290,6 +317,7 @@ impl AtomStore {
             referenced: flags >> 16 & 1 == 1,
             home_a: flags >> 17 & 1 == 1,
             away: flags >> 18 & 1 == 1,
+            contact: Contact::from_code((flags >> 22 & 3) as u8),
             id: (flags >> 32) as u32,
             ..Header::default()
         };
@@ -439,6 +467,7 @@ mod tests {
         store.track_label(1);
         store.header_mut(1).reference = [0.25, -1.5, f64::MIN_POSITIVE];
         store.header_mut(1).interface = 1;
+        store.header_mut(1).contact = Contact::Lost;
         store.header_mut(1).id = 4_000_000_000;
         let mut list = List::default();
         for id in [9, 2 | BOND, 400, 7] {

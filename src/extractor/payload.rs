@@ -93,7 +93,7 @@ impl Layout {
     }
 }
 
-/// A bond or site event for labels, as gathered.
+/// A bond, site or contact event for labels, as gathered.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LabelEvent {
     /// Interface of the atom.
@@ -102,7 +102,7 @@ pub struct LabelEvent {
     pub kind: LabelKind,
     /// The atom.
     pub id: u32,
-    /// Its partner; 0 for site events.
+    /// Its partner; 0 for site and contact events.
     pub partner: u32,
 }
 
@@ -117,10 +117,21 @@ pub enum LabelKind {
     SiteLeft,
     /// An atom came back to it.
     SiteRegained,
+    /// An atom no longer touches the other side.
+    ContactLost,
+    /// It touches it again.
+    ContactRegained,
 }
 
 impl LabelKind {
-    const ALL: [Self; 4] = [Self::BondFormed, Self::BondBroken, Self::SiteLeft, Self::SiteRegained];
+    const ALL: [Self; 6] = [
+        Self::BondFormed,
+        Self::BondBroken,
+        Self::SiteLeft,
+        Self::SiteRegained,
+        Self::ContactLost,
+        Self::ContactRegained,
+    ];
 
     /// The name in stream and label files.
     #[must_use]
@@ -130,6 +141,8 @@ impl LabelKind {
             Self::BondBroken => "bond_broken",
             Self::SiteLeft => "site_left",
             Self::SiteRegained => "site_regained",
+            Self::ContactLost => "contact_lost",
+            Self::ContactRegained => "contact_regained",
         }
     }
 }
@@ -188,7 +201,7 @@ impl Mail {
                 })),
                 (2, [interface, kind, id, partner]) => items.push(Self::Label(LabelEvent {
                     interface: *interface as usize,
-                    kind: LabelKind::ALL[(*kind as usize).min(3)],
+                    kind: LabelKind::ALL[(*kind as usize).min(LabelKind::ALL.len() - 1)],
                     id: *id as u32,
                     partner: *partner as u32,
                 })),

@@ -34,13 +34,16 @@ fn a_rerun_split_by_restarts_equals_the_unbroken_one() {
     trajectory::slabs(dir);
     std::fs::write(
         dir.join("label.yaml"),
-        "bonds:\n  - {types: [1, 2], form: 1.3, break: 1.6}\nsites:\n  - {type: 1, leave: 0.5, return: 0.3}\n",
+        "bonds:\n  - {types: [1, 2], form: 1.3, break: 1.6}\nsites:\n  - {type: 1, leave: 0.5, return: 0.3}\n\
+         contacts:\n  - {types: [2, 1], touch: 1.3, lose: 1.5}\n",
     )
     .expect("writable");
     part(dir, "whole.jsonl", 1, 0, 600);
     let whole = Recorded::read(&dir.join("whole.jsonl"));
     let alarm = whole.alarms.first().expect("the melt raises an alarm").0 as i64 * 10;
-    assert!(!whole.events.is_empty(), "the melt breaks bonds");
+    for kind in ["bond_formed", "site_left", "contact_lost", "contact_regained"] {
+        assert!(whole.events.iter().any(|e| e.2 == kind), "the melt has no {kind}");
+    }
     // The reference takes samples 0 to 3, the baseline 7 to 27.
     for (name, splits) in [
         ("reference", vec![(1, 20), (1, 600)]),

@@ -12,6 +12,7 @@ mod boxes;
 mod continuity;
 mod crystals;
 mod invariance;
+mod labels;
 mod native;
 mod trajectory;
 mod transport;

@@ -1,7 +1,7 @@
 //! The second pass: framework atoms near an interface with their neighbours.
 
 use super::{Sample, Scratch};
-use crate::atoms::store::{BOND, List, NEIGHBOR_CAP};
+use crate::atoms::store::{BOND, Contact, List, NEIGHBOR_CAP};
 use crate::atoms::{AtomsView, Side};
 use crate::descriptors::{
     bonds, clusters::Foreign, coordination, environment, order, radial, surface, turnover,
@@ -112,6 +112,9 @@ impl Extractor {
             }
             if !self.rules.bonds.is_empty() {
                 self.watch_bonds(view, sample, i, kind, scratch)?;
+            }
+            if topology && !self.rules.contacts.is_empty() {
+                self.watch_contact(view, sample, i, (kind, side), scratch)?;
             }
         }
         self.carry_absent(view, sample, scratch);
@@ -233,6 +236,48 @@ impl Extractor {
                 .for_each(|&id| tell(LabelKind::BondBroken, id));
         }
         self.store.set_label_bonds(i, &now);
+        Ok(())
+    }
+}
+
+impl Extractor {
+    /// Contact of an atom with the other side, by the label rules.
+    fn watch_contact(
+        &mut self,
+        view: &AtomsView,
+        sample: &Sample,
+        i: usize,
+        (kind, side): (usize, Side),
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let before = self.store.header(i).contact;
+        if before == Contact::None && !sample.fixing {
+            return Ok(());
+        }
+        let touching = scratch.found.iter().any(|near| {
+            let (other, other_side) = self.chemistry.member(scratch.candidates[near.index as usize].species);
+            other_side != side
+                && self.rules.contact(kind + 1, other + 1).is_some_and(|rule| {
+                    let limit = if before == Contact::Kept { rule.lose } else { rule.touch };
+                    near.r2 < limit * limit
+                })
+        });
+        let now = match (touching, before) {
+            (true, _) => Contact::Kept,
+            (false, Contact::None) => Contact::None,
+            (false, _) => Contact::Lost,
+        };
+        if now == before {
+            return Ok(());
+        }
+        let header = self.store.header_mut(i);
+        header.contact = now;
+        if !sample.fixing {
+            let interface = header.interface as usize;
+            let kind = if now == Contact::Lost { LabelKind::ContactLost } else { LabelKind::ContactRegained };
+            Mail::Label(LabelEvent { interface, kind, id: id_of(view, i as u32)?, partner: 0 })
+                .write(&mut scratch.mail);
+        }
         Ok(())
     }
 }
