@@ -8,6 +8,8 @@
 pub mod atoms;
 pub mod blackbox;
 pub mod config;
+#[cfg(feature = "learn")]
+pub mod dataset;
 pub mod decision;
 pub mod descriptors;
 pub mod elements;

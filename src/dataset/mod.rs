@@ -1,0 +1,19 @@
+//! Recorded runs as tables: what training and evaluation read.
+//!
+//! Enters: Parquet files with one row per frame, and a table of runs beside them. Leaves: a [`Table`] of
+//! [`Series`], one per run and interface. Any numeric columns and any class labels will do; what the fix
+//! recorded is one case of it. See `docs/dataset.md` for the columns.
+//!
+//! Label-only quantities are columns with the prefix [`LABEL_PREFIX`]. They are read into the label
+//! fields of a [`Series`] and nothing else: a [`Feature`] cannot have such a name.
+
+pub mod columns;
+pub mod feature;
+mod read;
+pub mod series;
+
+pub use feature::{Feature, LABEL_PREFIX};
+pub use series::{Series, Table};
+
+#[cfg(test)]
+mod tests;

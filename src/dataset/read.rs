@@ -1,0 +1,283 @@
+//! Parquet files to a [`Table`], checked on the way.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+use serde_json::Value;
+
+use super::columns::{Column, Columns};
+use super::feature::{Feature, KEYS, LABEL_PREFIX};
+use super::series::{CLASSES, FRAMES, RUNS, Series, Table};
+use crate::error::{Error, Result};
+use crate::frame::Condition;
+use crate::window::Settings;
+
+/// Columns of the table of runs that are no factors; `meta:` is the prefix of further ones.
+const RUN_COLUMNS: [&str; 4] = ["run", "lineage", "sample_ps", "settings"];
+/// Prefix of columns of the table of runs that describe the record, not the run.
+pub(crate) const META_PREFIX: &str = "meta:";
+
+/// What the table of runs says about one run.
+#[derive(Debug, Clone, Default)]
+struct Run {
+    lineage: Option<String>,
+    sample_ps: Option<f64>,
+    settings: Option<Settings>,
+    condition: BTreeMap<String, Value>,
+}
+
+/// The files with frames that belong to a path.
+pub(super) fn frame_files(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let single = path.join(FRAMES);
+    if single.is_file() {
+        return Ok(vec![single]);
+    }
+    let mut files: Vec<PathBuf> = std::fs::read_dir(path)
+        .map_err(|error| Error::file(path, error))?
+        .filter_map(|entry| Some(entry.ok()?.path().join(FRAMES)))
+        .filter(|file| file.is_file())
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        return Err(Error::file(path, format!("no data set: expected {FRAMES} or folders with it")));
+    }
+    Ok(files)
+}
+
+pub(super) fn table(path: &Path) -> Result<Table> {
+    let mut all: Option<(Vec<Feature>, Vec<String>, Vec<Series>)> = None;
+    for file in frame_files(path)? {
+        let (features, classes, mut series) = one(&file)?;
+        match &mut all {
+            None => all = Some((features, classes, series)),
+            Some((first, names, whole)) => {
+                if *first != features {
+                    return Err(Error::file(&file, different(first, &features)));
+                }
+                if names.len() < classes.len() {
+                    *names = classes;
+                }
+                whole.append(&mut series);
+            }
+        }
+    }
+    let (features, classes, series) = all.ok_or_else(|| Error::file(path, "no data set"))?;
+    Table::new(features, classes, series).map_err(|error| Error::file(path, error))
+}
+
+fn different(first: &[Feature], here: &[Feature]) -> String {
+    let missing = first.iter().find(|f| !here.contains(f));
+    let added = here.iter().find(|f| !first.contains(f));
+    match (missing, added) {
+        (Some(name), _) => format!("column '{name}' is missing, which other files of the data set have"),
+        (None, Some(name)) => format!("column '{name}', which other files of the data set do not have"),
+        (None, None) => "columns in another order than in other files of the data set".to_owned(),
+    }
+}
+
+fn one(file: &Path) -> Result<(Vec<Feature>, Vec<String>, Vec<Series>)> {
+    let frames = Columns::read(file)?;
+    let runs_file = file.with_file_name(RUNS);
+    let runs = if runs_file.is_file() { read_runs(&runs_file)? } else { BTreeMap::new() };
+    series_of(&frames, &runs).map_err(|error| Error::file(file, error))
+}
+
+fn read_runs(file: &Path) -> Result<BTreeMap<String, Run>> {
+    let table = Columns::read(file)?;
+    let names = table.get("run").ok_or_else(|| Error::file(file, "no column 'run'"))?.texts();
+    let mut runs = BTreeMap::new();
+    for (row, name) in names.iter().enumerate() {
+        let mut run = Run::default();
+        for (key, column) in table.iter() {
+            let value = value_at(column, row);
+            match (key, &value) {
+                ("lineage", Value::String(lineage)) => run.lineage = Some(lineage.clone()),
+                ("sample_ps", value) => run.sample_ps = value.as_f64(),
+                ("settings", Value::String(text)) => {
+                    let settings = serde_json::from_str(text)
+                        .map_err(|error| Error::file(file, format!("settings of run '{name}': {error}")))?;
+                    run.settings = Some(settings);
+                }
+                _ if RUN_COLUMNS.contains(&key) || key.starts_with(META_PREFIX) || value.is_null() => {}
+                _ => {
+                    run.condition.insert(key.to_owned(), value);
+                }
+            }
+        }
+        if runs.insert(name.clone(), run).is_some() {
+            return Err(Error::file(file, format!("run '{name}' stands there twice")));
+        }
+    }
+    Ok(runs)
+}
+
+/// A cell of a table; missing values are null, whole numbers integers.
+pub(super) fn value_at(column: &Column, row: usize) -> Value {
+    let number = |v: f64| {
+        if v.fract() == 0.0 && v.abs() < 9e15 { Value::from(v as i64) } else { Value::from(v) }
+    };
+    match column {
+        Column::Text(v) if v[row].is_empty() => Value::Null,
+        Column::Text(v) => Value::from(v[row].as_str()),
+        Column::I64(v) => Value::from(v[row]),
+        Column::F32(v) if v[row].is_nan() => Value::Null,
+        Column::F32(v) => number(f64::from(v[row])),
+        Column::F64(v) if v[row].is_nan() => Value::Null,
+        Column::F64(v) => number(v[row]),
+    }
+}
+
+fn series_of(
+    frames: &Columns,
+    runs: &BTreeMap<String, Run>,
+) -> Result<(Vec<Feature>, Vec<String>, Vec<Series>)> {
+    let need = |name: &str| {
+        frames.get(name).ok_or_else(|| Error::input("columns", "frames", format!("a column '{name}'")))
+    };
+    let numbers = |name: &str, column: &Column| {
+        column.numbers().ok_or_else(|| Error::input(format!("column {name}"), "text", "numbers"))
+    };
+    let run = need("run")?.texts();
+    let time = numbers("time_ps", need("time_ps")?)?;
+    let interface = match frames.get("interface") {
+        Some(column) => numbers("interface", column)?,
+        None => vec![0.0; run.len()],
+    };
+    let lineage = frames.get("lineage").map(Column::texts);
+    let standing = frames.get("condition").map(Column::texts);
+    let mut features = Vec::new();
+    let mut inputs: Vec<Vec<f32>> = Vec::new();
+    for (name, column) in frames.iter() {
+        if KEYS.contains(&name) || name.starts_with(LABEL_PREFIX) {
+            continue;
+        }
+        features.push(Feature::new(name)?);
+        inputs.push(match column {
+            Column::F32(values) => values.clone(),
+            other => numbers(name, other)?.iter().map(|&v| v as f32).collect(),
+        });
+    }
+    if features.is_empty() {
+        return Err(Error::input(
+            "columns",
+            "frames",
+            "at least one numeric column besides the keys and labels",
+        ));
+    }
+    let (classes, state) = classes_of(frames, run.len())?;
+    let onset = |name: &str| match frames.get(&format!("{LABEL_PREFIX}{name}")) {
+        Some(column) => numbers(name, column).map(Some),
+        None => Ok(None),
+    };
+    let (t_r, t_u) = (onset("t_r_ps")?, onset("t_u_ps")?);
+
+    let mut rows: BTreeMap<(&str, u64), Vec<usize>> = BTreeMap::new();
+    for (row, (run, &interface)) in run.iter().zip(&interface).enumerate() {
+        if !(interface >= 0.0 && interface.fract() == 0.0) {
+            return Err(Error::input("interface", interface, "a whole number from 0"));
+        }
+        rows.entry((run, interface as u64)).or_default().push(row);
+    }
+    let nothing = Run::default();
+    let mut series = Vec::with_capacity(rows.len());
+    for ((name, interface), rows) in rows {
+        if !runs.is_empty() && !runs.contains_key(name) {
+            return Err(Error::input("run", name, format!("a run of {RUNS}")));
+        }
+        let about = runs.get(name).unwrap_or(&nothing);
+        let first = rows[0];
+        let time_ps: Vec<f64> = rows.iter().map(|&row| time[row]).collect();
+        let at = |times: &Option<Vec<f64>>| times.as_ref().map(|t| t[first]).filter(|t| t.is_finite());
+        let standing = match &standing {
+            None => vec![Condition::Measured; rows.len()],
+            Some(names) => rows.iter().map(|&row| standing_of(&names[row])).collect::<Result<_>>()?,
+        };
+        series.push(Series {
+            run: name.to_owned(),
+            lineage: lineage
+                .as_ref()
+                .map(|names| names[first].clone())
+                .or_else(|| about.lineage.clone())
+                .unwrap_or_else(|| name.to_owned()),
+            interface: interface as usize,
+            condition: about.condition.clone(),
+            sample_ps: about.sample_ps.unwrap_or_else(|| spacing(&time_ps)),
+            values: Array2::from_shape_fn((rows.len(), features.len()), |(i, j)| inputs[j][rows[i]]),
+            standing,
+            state: rows.iter().map(|&row| state[row]).collect(),
+            t_r_ps: at(&t_r),
+            t_u_ps: at(&t_u),
+            end_ps: time_ps.last().copied().unwrap_or(0.0),
+            settings: about.settings.clone(),
+            time_ps,
+        });
+    }
+    Ok((features, classes, series))
+}
+
+/// Names of the classes and the class of each row.
+fn classes_of(frames: &Columns, rows: usize) -> Result<(Vec<String>, Vec<Option<u8>>)> {
+    let named: Option<Vec<String>> = match frames.metadata.get(CLASSES) {
+        None => None,
+        Some(text) => {
+            Some(serde_json::from_str(text).map_err(|error| Error::input(CLASSES, text, error.to_string()))?)
+        }
+    };
+    let Some(column) = frames.get(&format!("{LABEL_PREFIX}state")) else {
+        return Ok((named.unwrap_or_default(), vec![None; rows]));
+    };
+    let too_many = |n: usize| Error::input("classes", n, "at most 255 classes");
+    if let Column::Text(texts) = column {
+        let names = named.unwrap_or_else(|| {
+            let unique: std::collections::BTreeSet<&String> =
+                texts.iter().filter(|t| !t.is_empty()).collect();
+            unique.into_iter().cloned().collect()
+        });
+        if names.len() > 255 {
+            return Err(too_many(names.len()));
+        }
+        let mut state = Vec::with_capacity(rows);
+        for text in texts {
+            let class = names.iter().position(|name| name == text);
+            if class.is_none() && !text.is_empty() {
+                return Err(Error::input("class", text, format!("one of {}", names.join(", "))));
+            }
+            state.push(class.map(|class| class as u8));
+        }
+        return Ok((names, state));
+    }
+    let mut state = Vec::with_capacity(rows);
+    for value in column.numbers().unwrap_or_default() {
+        state.push(match value {
+            v if v.is_nan() || v == -1.0 => None,
+            v if v.fract() == 0.0 && (0.0..255.0).contains(&v) => Some(v as u8),
+            v => return Err(Error::input("class", v, "a whole number from 0 to 254, or -1 for none")),
+        });
+    }
+    let largest = state.iter().flatten().max().map_or(0, |&class| usize::from(class) + 1);
+    let names = named.unwrap_or_else(|| (0..largest).map(|class| class.to_string()).collect());
+    Ok((names, state))
+}
+
+fn standing_of(name: &str) -> Result<Condition> {
+    match name {
+        "reference" => Ok(Condition::Reference),
+        "measured" => Ok(Condition::Measured),
+        "no_surface" => Ok(Condition::NoSurface),
+        other => Err(Error::input("condition", other, "reference, measured or no_surface")),
+    }
+}
+
+/// The common spacing of times; NaN where they differ by more than 1 %.
+fn spacing(time: &[f64]) -> f64 {
+    let mut steps: Vec<f64> = time.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    steps.sort_by(f64::total_cmp);
+    match (steps.first(), steps.last()) {
+        (Some(&least), Some(&most)) if most - least <= 0.01 * most => steps[steps.len() / 2],
+        _ => f64::NAN,
+    }
+}
