@@ -22,6 +22,8 @@ pub mod frame;
 pub mod geometry;
 #[cfg(feature = "inprocess")]
 pub mod inprocess;
+#[cfg(feature = "cli")]
+pub mod interface;
 pub mod label;
 pub mod neighbors;
 pub mod pipeline;

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 mod demo;
 mod descriptors;
 mod doctor;
+mod interface;
 mod lammps;
 mod plugin;
 mod replay;
@@ -38,6 +39,7 @@ enum Command {
     Demo(demo::Args),
     Descriptors(descriptors::Args),
     Doctor(doctor::Args),
+    Interface(interface::Args),
     Plugin(plugin::Args),
     Replay(replay::Args),
     Table(table::Args),
@@ -49,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Demo(args) => demo::run(args),
         Command::Descriptors(args) => descriptors::run(args),
         Command::Doctor(args) => doctor::run(args),
+        Command::Interface(args) => interface::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Table(args) => table::run(args),
