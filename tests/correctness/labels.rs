@@ -42,9 +42,7 @@ fn a_contact_is_lost_and_regained_with_hysteresis() {
     // Nothing integrates: atoms move when they are told to. Upwards the lower interface opens, first to
     // between the two radii, then beyond them.
     let lift = |lammps: &mut Lammps, by: f64| {
-        lammps
-            .command(&format!("displace_atoms b move 0 0 {by} units box"))
-            .expect("the input is correct");
+        lammps.command(&format!("displace_atoms b move 0 0 {by} units box")).expect("the input is correct");
         lammps.command("run 20 post no").expect("the input is correct");
     };
     lift(&mut lammps, 0.5);
