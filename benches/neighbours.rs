@@ -8,7 +8,7 @@
 mod measure;
 
 use foreshock::inprocess::Lammps;
-use foreshock::neighbors::CellList;
+use foreshock::neighbors::{CellList, Neighbors};
 use measure::{INPUTS, cpu_seconds, cutoff, region, spread, system, variable};
 use nix::sys::resource::UsageWho;
 
@@ -42,7 +42,7 @@ fn main() {
         let (mut own, mut theirs) = (Vec::new(), Vec::new());
         let (mut found_own, mut found_theirs) = (0_usize, 0_usize);
         let mut cells = CellList::default();
-        let mut found = Vec::new();
+        let mut found = Neighbors::default();
         let mut partners: Vec<Vec<u32>> = vec![Vec::with_capacity(32); x.len()];
         for _ in 0..REPEATS {
             let start = cpu_seconds(UsageWho::RUSAGE_SELF);
@@ -54,7 +54,7 @@ fn main() {
             for (k, &i) in near.iter().enumerate() {
                 if (i as usize) < owned && depth(&x[i as usize]) < half_width {
                     cells.query(&positions[k], k as u32, &mut found);
-                    found_own += found.len();
+                    found_own += found.list.len();
                 }
             }
             own.push(cpu_seconds(UsageWho::RUSAGE_SELF) - start);

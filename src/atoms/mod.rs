@@ -1,5 +1,6 @@
 //! The borrowed view of one rank's atoms, and the state that travels with each atom.
 
+pub mod list;
 mod pool;
 pub mod store;
 

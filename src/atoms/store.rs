@@ -5,17 +5,9 @@
 //! framework atoms among them a topology row (reference neighbours and neighbours over the lag).
 //! Indexed by LAMMPS's local index; LAMMPS calls `copy`, `pack` and `unpack` as it moves atoms.
 
+use super::list::{self, LIST_WORDS};
 use super::pool::{NONE, RowPool};
 use crate::error::{Error, Result};
-
-/// Most neighbours of an atom that its topology row can hold.
-pub const NEIGHBOR_CAP: usize = 31;
-
-/// Words of one neighbour list: a count and [`NEIGHBOR_CAP`] ids of 32 bits.
-const LIST_WORDS: usize = NEIGHBOR_CAP.div_ceil(2);
-
-/// Marks a neighbour id in a list as a bond.
-pub const BOND: u32 = 1 << 31;
 
 /// Which slab an atom belonged to when the fix was created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -201,40 +193,48 @@ impl AtomStore {
         old
     }
 
-    /// The reference's neighbours of atom `i`, ids with [`BOND`] flags, sorted.
+    /// The reference's neighbours of atom `i`, ids with [`list::BOND`] flags, sorted.
+    #[inline]
     #[must_use]
-    pub fn reference_neighbors(&self, i: usize) -> List {
-        List::load(&self.topology.row(self.headers[i].topology)[..LIST_WORDS])
+    pub fn reference_neighbors(&self, i: usize) -> &[u32] {
+        list::load(&self.topology.row(self.headers[i].topology)[..LIST_WORDS])
     }
 
     /// Stores the reference's neighbours of atom `i`.
-    pub fn set_reference_neighbors(&mut self, i: usize, list: &List) {
-        list.save(&mut self.topology.row_mut(self.headers[i].topology)[..LIST_WORDS]);
+    pub fn set_reference_neighbors(&mut self, i: usize, ids: &[u32]) {
+        list::save(ids, &mut self.topology.row_mut(self.headers[i].topology)[..LIST_WORDS]);
     }
 
     /// The neighbours stored in lag slot `slot`.
+    #[inline]
     #[must_use]
-    pub fn neighbors(&self, i: usize, slot: usize) -> List {
-        List::load(&self.topology.row(self.headers[i].topology)[LIST_WORDS * (slot + 1)..][..LIST_WORDS])
+    pub fn neighbors(&self, i: usize, slot: usize) -> &[u32] {
+        list::load(&self.topology.row(self.headers[i].topology)[LIST_WORDS * (slot + 1)..][..LIST_WORDS])
     }
 
     /// Stores the neighbours of this sample in lag slot `slot`.
-    pub fn set_neighbors(&mut self, i: usize, slot: usize, list: &List) {
-        list.save(
-            &mut self.topology.row_mut(self.headers[i].topology)[LIST_WORDS * (slot + 1)..][..LIST_WORDS],
-        );
+    #[inline]
+    pub fn set_neighbors(&mut self, i: usize, slot: usize, ids: &[u32]) {
+        let row = self.topology.row_mut(self.headers[i].topology);
+        list::save(ids, &mut row[LIST_WORDS * (slot + 1)..][..LIST_WORDS]);
+    }
+
+    /// Copies the neighbours of lag slot `from` to slot `to`.
+    pub fn carry_neighbors(&mut self, i: usize, from: usize, to: usize) {
+        let row = self.topology.row_mut(self.headers[i].topology);
+        row.copy_within(LIST_WORDS * (from + 1)..LIST_WORDS * (from + 2), LIST_WORDS * (to + 1));
     }
 
     /// The label bonds of atom `i`, or `None` where it has no label row.
     #[must_use]
-    pub fn label_bonds(&self, i: usize) -> Option<List> {
+    pub fn label_bonds(&self, i: usize) -> Option<&[u32]> {
         let row = self.headers[i].label;
-        (row != NONE).then(|| List::load(self.label.row(row)))
+        (row != NONE).then(|| list::load(self.label.row(row)))
     }
 
     /// Stores the label bonds of atom `i`.
-    pub fn set_label_bonds(&mut self, i: usize, list: &List) {
-        list.save(self.label.row_mut(self.headers[i].label));
+    pub fn set_label_bonds(&mut self, i: usize, ids: &[u32]) {
+        list::save(ids, self.label.row_mut(self.headers[i].label));
     }
 
     /// Returns rows of atoms that have left this rank to the pools.
@@ -357,107 +357,10 @@ impl AtomStore {
     }
 }
 
-/// A sorted list of neighbour ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct List {
-    len: u32,
-    ids: [u32; NEIGHBOR_CAP],
-}
-
-impl Default for List {
-    fn default() -> Self {
-        Self { len: 0, ids: [0; NEIGHBOR_CAP] }
-    }
-}
-
-impl List {
-    /// Inserts an id (with its [`BOND`] flag) in order; false when the list is full.
-    #[inline]
-    pub fn insert(&mut self, id: u32) -> bool {
-        let len = self.len as usize;
-        if len == NEIGHBOR_CAP {
-            return false;
-        }
-        let key = id & !BOND;
-        let mut at = len;
-        while at > 0 && self.ids[at - 1] & !BOND > key {
-            self.ids[at] = self.ids[at - 1];
-            at -= 1;
-        }
-        self.ids[at] = id;
-        self.len += 1;
-        true
-    }
-
-    /// The ids, sorted, flags included.
-    #[inline]
-    #[must_use]
-    pub fn ids(&self) -> &[u32] {
-        &self.ids[..self.len as usize]
-    }
-
-    /// Whether `id` is in the list, whatever its flag.
-    #[inline]
-    #[must_use]
-    pub fn contains(&self, id: u32) -> bool {
-        self.ids().iter().any(|&v| (v ^ id) & !BOND == 0)
-    }
-
-    /// Number of bonds among the neighbours.
-    #[must_use]
-    pub fn bonds(&self) -> usize {
-        self.ids().iter().filter(|&&v| v & BOND != 0).count()
-    }
-
-    /// Number of bonds of `self` that `other` lacks.
-    #[must_use]
-    pub fn bonds_missing_in(&self, other: &Self) -> usize {
-        let (a, b) = (self.ids(), other.ids());
-        let (mut j, mut missing) = (0, 0);
-        for &v in a {
-            while j < b.len() && b[j] & !BOND < v & !BOND {
-                j += 1;
-            }
-            missing += usize::from(v & BOND != 0 && b.get(j).is_none_or(|&w| (w ^ v) & !BOND != 0));
-        }
-        missing
-    }
-
-    /// Size of the intersection, whatever the flags.
-    #[must_use]
-    pub fn common(&self, other: &Self) -> usize {
-        let (a, b) = (self.ids(), other.ids());
-        let (mut i, mut j, mut n) = (0, 0, 0);
-        while i < a.len() && j < b.len() {
-            let (u, v) = (a[i] & !BOND, b[j] & !BOND);
-            n += usize::from(u == v);
-            i += usize::from(u <= v);
-            j += usize::from(v <= u);
-        }
-        n
-    }
-
-    fn load(words: &[u64]) -> Self {
-        let mut list = Self { len: words[0] as u32, ids: [0; NEIGHBOR_CAP] };
-        list.ids[0] = (words[0] >> 32) as u32;
-        for (pair, &word) in list.ids[1..].chunks_exact_mut(2).zip(&words[1..]) {
-            pair[0] = word as u32;
-            pair[1] = (word >> 32) as u32;
-        }
-        list
-    }
-
-    fn save(&self, words: &mut [u64]) {
-        words[0] = u64::from(self.len) | u64::from(self.ids[0]) << 32;
-        for (pair, word) in self.ids[1..].chunks_exact(2).zip(&mut words[1..]) {
-            *word = u64::from(pair[0]) | u64::from(pair[1]) << 32;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use list::{BOND, List};
 
     fn filled() -> AtomStore {
         let mut store = AtomStore::new(3, true);
@@ -471,10 +374,11 @@ mod tests {
         store.header_mut(1).id = 4_000_000_000;
         let mut list = List::default();
         for id in [9, 2 | BOND, 400, 7] {
-            assert!(list.insert(id));
+            assert!(list.push(id));
         }
-        store.set_reference_neighbors(1, &list);
-        store.set_label_bonds(1, &list);
+        list.sort();
+        store.set_reference_neighbors(1, list.ids());
+        store.set_label_bonds(1, list.ids());
         store.swap_position(1, 2, [1.0, 2.0, 3.0]);
         store
     }
@@ -493,7 +397,7 @@ mod tests {
         assert_eq!(other.pack(0, &mut again), used);
         let bits = |v: &[f64]| v.iter().map(|w| w.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&buffer[..used]), bits(&again[..used]));
-        assert_eq!(other.reference_neighbors(0).ids(), [2 | BOND, 7, 9, 400]);
+        assert_eq!(other.reference_neighbors(0), [2 | BOND, 7, 9, 400]);
         assert_eq!(other.swap_position(0, 2, [0.0; 3]), [1.0, 2.0, 3.0]);
     }
 
@@ -518,23 +422,5 @@ mod tests {
             store.sweep(2);
         }
         assert!(store.bytes() < before + 16 * store.max_words() * 8, "{} {}", before, store.bytes());
-    }
-
-    #[test]
-    fn turnover_sets() {
-        let list = |ids: &[u32]| {
-            let mut l = List::default();
-            ids.iter().for_each(|&id| assert!(l.insert(id)));
-            l
-        };
-        let (a, b) = (list(&[1, 2 | BOND, 3 | BOND]), list(&[2, 3, 4 | BOND, 5]));
-        assert_eq!(a.common(&b), 2);
-        assert_eq!(b.bonds_missing_in(&a), 1);
-        assert_eq!(a.bonds_missing_in(&b), 0);
-        let mut full = List::default();
-        for id in 0..NEIGHBOR_CAP as u32 {
-            assert!(full.insert(id));
-        }
-        assert!(!full.insert(99));
     }
 }

@@ -13,6 +13,7 @@ pub const WIDTH: usize = 3;
 /// Scratch for unit vectors.
 #[derive(Debug, Default)]
 pub struct Directions {
+    len: usize,
     x: Vec<f64>,
     y: Vec<f64>,
     z: Vec<f64>,
@@ -27,33 +28,40 @@ fn p6(c: f64) -> f64 {
 }
 
 impl Directions {
-    /// Forgets all neighbours.
+    /// Forgets all neighbours and makes room for `most` of them.
     #[inline]
-    pub fn clear(&mut self) {
-        self.x.clear();
-        self.y.clear();
-        self.z.clear();
+    pub fn clear(&mut self, most: usize) {
+        self.len = 0;
+        if self.x.len() < most + LANES {
+            for v in [&mut self.x, &mut self.y, &mut self.z] {
+                v.resize(2 * (most + LANES), 0.0);
+            }
+        }
     }
 
     /// Adds a neighbour at difference `d` and distance `r`.
+    ///
+    /// # Panics
+    /// If there are more than [`Directions::clear`] made room for.
     #[inline]
     pub fn push(&mut self, d: &[f64; 3], r: f64) {
         let inverse = 1.0 / r;
-        self.x.push(d[0] * inverse);
-        self.y.push(d[1] * inverse);
-        self.z.push(d[2] * inverse);
+        self.x[self.len] = d[0] * inverse;
+        self.y[self.len] = d[1] * inverse;
+        self.z[self.len] = d[2] * inverse;
+        self.len += 1;
     }
 
     /// Q_6 of the neighbours; 0 without any.
     #[must_use]
     pub fn q6(&mut self) -> f64 {
-        let n = self.x.len();
+        let n = self.len;
         if n == 0 {
             return 0.0;
         }
         // Zero vectors fill the last lanes; each adds P_6(0), taken off again below.
         for v in [&mut self.x, &mut self.y, &mut self.z] {
-            v.resize(n + LANES, 0.0);
+            v[n..n + LANES].fill(0.0);
         }
         let mut sums = [0.0; LANES];
         let mut padded = 0;
@@ -72,9 +80,6 @@ impl Directions {
                     sums[k] += p6(a * x[k] + b * y[k] + c * z[k]);
                 }
             }
-        }
-        for v in [&mut self.x, &mut self.y, &mut self.z] {
-            v.truncate(n);
         }
         let pairs = sums.iter().sum::<f64>() - padded as f64 * p6(0.0);
         ((n as f64 + 2.0 * pairs).max(0.0)).sqrt() / n as f64
@@ -101,6 +106,7 @@ mod tests {
 
     fn q6_of(neighbours: &[[f64; 3]]) -> f64 {
         let mut directions = Directions::default();
+        directions.clear(neighbours.len());
         for d in neighbours {
             directions.push(d, crate::geometry::norm(d));
         }

@@ -15,7 +15,7 @@ use crate::descriptors::motion::Population;
 use crate::descriptors::{energy, mixing, motion, order, radial, surface};
 use crate::error::{Error, Result};
 use crate::geometry::{Cell, norm};
-use crate::neighbors::{CellList, Found};
+use crate::neighbors::{CellList, Neighbors};
 use neighborhood::id_of;
 
 /// A framework atom whose neighbours are needed.
@@ -34,7 +34,9 @@ struct Active {
 #[derive(Debug, Clone, Copy)]
 struct Candidate {
     atom: u32,
+    id: u32,
     species: u8,
+    side: Side,
     foreign: bool,
 }
 
@@ -51,7 +53,8 @@ pub struct Scratch {
     candidates: Vec<Candidate>,
     positions: Vec<[f64; 3]>,
     cells: CellList,
-    found: Vec<Found>,
+    found: Neighbors,
+    sieve: neighborhood::Sieve,
     directions: order::Directions,
 }
 
@@ -109,18 +112,17 @@ impl Extractor {
             self.store.sweep(view.nlocal);
         }
         let owned = self.every_atom(view, &sample, &sections, &mut scratch);
-        let outcome = if owned.is_err() {
-            owned
-        } else if sample.averaging {
-            if self.searching() {
-                self.collect_ghosts(view, &sample, &mut scratch);
-                self.search(&mut scratch, &sample);
+        let outcome = owned.and_then(|()| {
+            if sample.averaging {
+                if self.searching() {
+                    self.collect_ghosts(view, &sample, &mut scratch)?;
+                    self.search(&mut scratch, &sample);
+                }
+                return Ok(());
             }
-            Ok(())
-        } else {
-            self.collect_ghosts(view, &sample, &mut scratch);
+            self.collect_ghosts(view, &sample, &mut scratch)?;
             self.every_neighbor(view, &sample, &sections, &mut scratch)
-        };
+        });
         scratch.payload[super::MAIL] = scratch.mail.len() as f64;
         self.scratch = scratch;
         outcome
@@ -253,7 +255,7 @@ impl Extractor {
                 let header = self.store.header_mut(i);
                 header.interface = interface as u8;
                 header.home_a = depth < 0.0;
-                header.id = id_of(view, i as u32)?;
+                header.id = id_of(view, i)?;
                 self.store.track(i, framework);
                 if framework && self.rules.holds_bonds(view.kind[i] as usize) {
                     self.store.track_label(i);
@@ -274,7 +276,8 @@ impl Extractor {
                         column: column as u16,
                     });
                 }
-                scratch.candidates.push(Candidate { atom: i as u32, species, foreign });
+                let id = id_of(view, i)?;
+                scratch.candidates.push(Candidate { atom: i as u32, id, species, side, foreign });
                 scratch.positions.push(view.x[i].map(|v| v * scale));
             }
             if sample.averaging || !tracked {
@@ -342,7 +345,7 @@ impl Extractor {
     }
 
     /// Adds ghosts near an interface to the candidates.
-    fn collect_ghosts(&self, view: &AtomsView, sample: &Sample, scratch: &mut Scratch) {
+    fn collect_ghosts(&self, view: &AtomsView, sample: &Sample, scratch: &mut Scratch) -> Result<()> {
         let scale = sample.cell.scale();
         let periodic = sample.cell.periodic[sample.axis];
         for i in view.nlocal..view.x.len() {
@@ -355,11 +358,13 @@ impl Extractor {
             let (_, depth) = self.shared.depth(q, sample.height, periodic);
             let foreign = if side == Side::A { depth } else { -depth } > sample.foreign_depth;
             if depth.abs() < sample.band || foreign {
-                scratch.candidates.push(Candidate { atom: i as u32, species, foreign });
+                let id = id_of(view, i)?;
+                scratch.candidates.push(Candidate { atom: i as u32, id, species, side, foreign });
                 scratch.positions.push(view.x[i].map(|v| v * scale));
             }
         }
         scratch.cells.build(&scratch.positions, sample.reach);
+        Ok(())
     }
 
     fn side_in(&self, scratch: &Scratch, i: usize) -> Side {
@@ -374,7 +379,7 @@ impl Extractor {
         for a in active.iter().filter(|a| a.in_region) {
             let kind = self.chemistry.member(scratch.candidates[a.candidate as usize].species).0;
             scratch.cells.query(&positions[a.candidate as usize], a.candidate, &mut scratch.found);
-            for near in &scratch.found {
+            for near in &scratch.found.list {
                 let other = self.chemistry.member(scratch.candidates[near.index as usize].species).0;
                 let bin = (near.r2.sqrt() / range * radial::REFERENCE_BINS as f64) as usize;
                 let at = radial::type_pair(kind, other) * radial::REFERENCE_BINS;

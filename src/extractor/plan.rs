@@ -221,11 +221,12 @@ impl Chemistry {
         self.members[species as usize]
     }
 
-    /// Rule of a species pair.
+    /// Rules of a species with every species.
     #[inline]
     #[must_use]
-    pub fn pair(&self, a: u8, b: u8) -> Pair {
-        self.pairs[a as usize * self.members.len() + b as usize]
+    pub fn pairs_of(&self, species: u8) -> &[Pair] {
+        let n = self.members.len();
+        &self.pairs[usize::from(species) * n..][..n]
     }
 
     /// Largest break radius, angstrom.

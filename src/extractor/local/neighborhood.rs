@@ -1,7 +1,8 @@
 //! The second pass: framework atoms near an interface with their neighbours.
 
 use super::{Sample, Scratch};
-use crate::atoms::store::{BOND, Contact, List, NEIGHBOR_CAP};
+use crate::atoms::list::{self, BOND, List, NEIGHBOR_CAP};
+use crate::atoms::store::Contact;
 use crate::atoms::{AtomsView, Side};
 use crate::descriptors::{
     bonds, clusters::Foreign, coordination, environment, order, radial, surface, turnover,
@@ -9,6 +10,8 @@ use crate::descriptors::{
 use crate::error::{Error, Result};
 use crate::extractor::Extractor;
 use crate::extractor::payload::{LabelEvent, LabelKind, Mail, Sections};
+use crate::extractor::plan::Pair;
+use crate::neighbors::Found;
 
 impl Extractor {
     pub(super) fn every_neighbor(
@@ -24,62 +27,66 @@ impl Extractor {
             let i = a.atom as usize;
             let own = scratch.candidates[a.candidate as usize];
             let (kind, side) = self.chemistry.member(own.species);
+            let pairs = self.chemistry.pairs_of(own.species);
             scratch.cells.query(&scratch.positions[a.candidate as usize], a.candidate, &mut scratch.found);
             let section = &sections[a.interface as usize];
             let topology = self.store.header(i).has_topology();
-            let previous = if !topology {
-                List::default()
-            } else if sample.fixing {
+            if topology && sample.fixing {
                 let list = self.averaged_neighbors(view, scratch, a.candidate)?;
-                self.store.set_reference_neighbors(i, &list);
-                list
-            } else {
-                self.store.neighbors(i, sample.previous_slot)
+                self.store.set_reference_neighbors(i, list.ids());
+            }
+            let previous = match (topology, sample.fixing) {
+                (false, _) => &[],
+                (true, true) => self.store.reference_neighbors(i),
+                (true, false) => self.store.neighbors(i, sample.previous_slot),
             };
             let mut list = List::default();
             let mut counts = [0_usize; 2];
             let mut lengths = [[0.0; 3]; 3];
             let (mut touches, mut attached) = (false, false);
             let mut links = Vec::new();
-            scratch.directions.clear();
-            for near in &scratch.found {
+            scratch.directions.clear(scratch.found.list.len());
+            let (close, lingering) = scratch.sieve.sort(&scratch.found.list, |near| {
+                pairs[usize::from(scratch.candidates[near.index as usize].species)]
+            });
+            for near in close.iter().map(|&at| scratch.found.list[at as usize]) {
                 let j = scratch.candidates[near.index as usize];
-                let (_, other_side) = self.chemistry.member(j.species);
-                let r2 = near.r2;
-                if self.plan.rdf && a.in_region && r2 < radial_range * radial_range {
-                    let class = class_of(side, other_side) as usize;
-                    let radial = &mut scratch.payload[section.radial.clone()];
-                    radial::add_pair(radial, class, r2.sqrt(), radial_range);
-                }
-                let pair = self.chemistry.pair(own.species, j.species);
-                if r2 >= pair.break_ {
-                    continue;
-                }
-                if r2 < pair.form {
-                    if a.in_region {
-                        let r = r2.sqrt();
-                        scratch.directions.push(&near.d, r);
-                        if pair.bond {
-                            counts[usize::from(other_side == Side::B)] += 1;
-                            bonds::add(&mut lengths[class_of(side, other_side) as usize], r);
-                        }
-                    }
-                    if other_side != side {
-                        touches = true;
-                    } else if !j.foreign {
-                        attached = true;
-                    } else if a.foreign {
-                        links.push(id_of(view, j.atom)?);
+                let bond = pairs[usize::from(j.species)].bond;
+                if a.in_region {
+                    let r = near.r2.sqrt();
+                    scratch.directions.push(&near.d, r);
+                    if bond {
+                        counts[usize::from(j.side == Side::B)] += 1;
+                        bonds::add(&mut lengths[class_of(side, j.side) as usize], r);
                     }
                 }
-                if topology {
-                    let id = id_of(view, j.atom)?;
-                    if r2 < pair.form || previous.contains(id) {
-                        let flagged = if pair.bond { id | BOND } else { id };
-                        if !list.insert(flagged) {
-                            return Err(too_many(view, i));
-                        }
+                if j.side != side {
+                    touches = true;
+                } else if !j.foreign {
+                    attached = true;
+                } else if a.foreign {
+                    links.push(j.id);
+                }
+                if topology && !list.push(if bond { j.id | BOND } else { j.id }) {
+                    return Err(too_many(view, i));
+                }
+            }
+            if topology {
+                // A neighbour stays one until it is beyond the break radius.
+                for near in lingering.iter().map(|&at| scratch.found.list[at as usize]) {
+                    let j = scratch.candidates[near.index as usize];
+                    let bond = pairs[usize::from(j.species)].bond;
+                    if list::contains(previous, j.id) && !list.push(if bond { j.id | BOND } else { j.id }) {
+                        return Err(too_many(view, i));
                     }
+                }
+                list.sort();
+            }
+            if self.plan.rdf && a.in_region {
+                let radial = &mut scratch.payload[section.radial.clone()];
+                for near in scratch.found.list.iter().filter(|near| near.r2 < radial_range * radial_range) {
+                    let class = class_of(side, scratch.candidates[near.index as usize].side) as usize;
+                    radial::add_pair(radial, class, near.r2.sqrt(), radial_range);
                 }
             }
             if a.in_region {
@@ -104,11 +111,10 @@ impl Extractor {
             }
             if a.foreign {
                 let interface = a.interface as usize;
-                Mail::Foreign(Foreign { interface, id: id_of(view, a.atom)?, attached, links })
-                    .write(&mut scratch.mail);
+                Mail::Foreign(Foreign { interface, id: own.id, attached, links }).write(&mut scratch.mail);
             }
             if topology {
-                self.compare(i, sample, &list, sections, scratch);
+                self.compare(i, sample, list.ids(), sections, scratch);
             }
             if !self.rules.bonds.is_empty() {
                 self.watch_bonds(view, sample, i, kind, scratch)?;
@@ -124,20 +130,21 @@ impl Extractor {
     /// Neighbours of a candidate at averaged positions, for the reference.
     fn averaged_neighbors(&self, view: &AtomsView, scratch: &Scratch, candidate: u32) -> Result<List> {
         let own = scratch.candidates[candidate as usize];
+        let pairs = self.chemistry.pairs_of(own.species);
         let shift = &scratch.shift;
         let mut list = List::default();
-        for near in &scratch.found {
+        for near in &scratch.found.list {
             let j = scratch.candidates[near.index as usize];
-            let pair = self.chemistry.pair(own.species, j.species);
+            let pair = pairs[usize::from(j.species)];
             let (u, v) = (&shift[own.atom as usize], &shift[j.atom as usize]);
             let d: [f64; 3] = std::array::from_fn(|k| near.d[k] + v[k] - u[k]);
             if d.iter().map(|c| c * c).sum::<f64>() < pair.form {
-                let id = id_of(view, j.atom)?;
-                if !list.insert(if pair.bond { id | BOND } else { id }) {
+                if !list.push(if pair.bond { j.id | BOND } else { j.id }) {
                     return Err(too_many(view, own.atom as usize));
                 }
             }
         }
+        list.sort();
         Ok(list)
     }
 
@@ -146,27 +153,21 @@ impl Extractor {
         &mut self,
         i: usize,
         sample: &Sample,
-        list: &List,
+        now: &[u32],
         sections: &[Sections],
         scratch: &mut Scratch,
     ) {
         let section = &sections[self.store.header(i).interface as usize];
-        let reference = self.store.reference_neighbors(i);
-        let (broken, formed) = if reference == *list {
-            (0, 0)
-        } else {
-            (reference.bonds_missing_in(list), list.bonds_missing_in(&reference))
-        };
+        let (broken, formed) = list::bond_changes(self.store.reference_neighbors(i), now);
         bonds::add_change(&mut scratch.payload[section.bonds.clone()], broken, formed);
         scratch.per_atom[i][1] = formed as f64 - broken as f64;
         if sample.turning {
             let then = self.store.neighbors(i, sample.slot);
-            let common = if then == *list { list.ids().len() } else { then.common(list) };
-            let delta = turnover::turnover(then.ids().len(), list.ids().len(), common);
+            let delta = turnover::turnover(then.len(), now.len(), list::common(then, now).0);
             turnover::add(&mut scratch.payload[section.turnover.clone()], delta);
             scratch.per_atom[i][2] = delta;
         }
-        self.store.set_neighbors(i, sample.slot, list);
+        self.store.set_neighbors(i, sample.slot, now);
     }
 
     /// Tracked framework atoms that have wandered out of reach keep their last neighbours.
@@ -177,12 +178,11 @@ impl Extractor {
                 continue;
             }
             if self.store.header(i).has_topology() {
-                let list = if sample.fixing {
-                    List::default()
+                if sample.fixing {
+                    self.store.set_neighbors(i, sample.slot, &[]);
                 } else {
-                    self.store.neighbors(i, sample.previous_slot)
-                };
-                self.store.set_neighbors(i, sample.slot, &list);
+                    self.store.carry_neighbors(i, sample.previous_slot, sample.slot);
+                }
             }
         }
     }
@@ -201,41 +201,40 @@ impl Extractor {
         };
         let interface = self.store.header(i).interface as usize;
         let mut now = List::default();
-        for near in &scratch.found {
+        for near in &scratch.found.list {
             let j = scratch.candidates[near.index as usize];
             let other = self.chemistry.member(j.species).0;
             let Some(rule) = self.rules.bond(kind + 1, other + 1) else {
                 continue;
             };
-            let id = id_of(view, j.atom)?;
             // The reference's own bonds are taken midway between the two radii.
             let limit = if sample.fixing {
                 0.5 * (rule.form + rule.break_)
-            } else if previous.contains(id) {
+            } else if list::contains(previous, j.id) {
                 rule.break_
             } else {
                 rule.form
             };
-            if near.r2 < limit * limit && !now.insert(id) {
+            if near.r2 < limit * limit && !now.push(j.id) {
                 return Err(too_many(view, i));
             }
         }
+        now.sort();
         if !sample.fixing {
-            let own = id_of(view, i as u32)?;
-            let mut tell = |kind, partner| {
-                Mail::Label(LabelEvent { interface, kind, id: own, partner }).write(&mut scratch.mail);
+            let own = id_of(view, i)?;
+            let lacking = |ids: &[u32], other: &[u32]| -> Vec<u32> {
+                ids.iter().copied().filter(|&id| !list::contains(other, id)).collect()
             };
-            now.ids()
-                .iter()
-                .filter(|&&id| !previous.contains(id))
-                .for_each(|&id| tell(LabelKind::BondFormed, id));
-            previous
-                .ids()
-                .iter()
-                .filter(|&&id| !now.contains(id))
-                .for_each(|&id| tell(LabelKind::BondBroken, id));
+            for (kind, partners) in [
+                (LabelKind::BondFormed, lacking(now.ids(), previous)),
+                (LabelKind::BondBroken, lacking(previous, now.ids())),
+            ] {
+                for partner in partners {
+                    Mail::Label(LabelEvent { interface, kind, id: own, partner }).write(&mut scratch.mail);
+                }
+            }
         }
-        self.store.set_label_bonds(i, &now);
+        self.store.set_label_bonds(i, now.ids());
         Ok(())
     }
 }
@@ -254,9 +253,10 @@ impl Extractor {
         if before == Contact::None && !sample.fixing {
             return Ok(());
         }
-        let touching = scratch.found.iter().any(|near| {
-            let (other, other_side) = self.chemistry.member(scratch.candidates[near.index as usize].species);
-            other_side != side
+        let touching = scratch.found.list.iter().any(|near| {
+            let j = scratch.candidates[near.index as usize];
+            let other = self.chemistry.member(j.species).0;
+            j.side != side
                 && self.rules.contact(kind + 1, other + 1).is_some_and(|rule| {
                     let limit = if before == Contact::Kept { rule.lose } else { rule.touch };
                     near.r2 < limit * limit
@@ -275,10 +275,38 @@ impl Extractor {
         if !sample.fixing {
             let interface = header.interface as usize;
             let kind = if now == Contact::Lost { LabelKind::ContactLost } else { LabelKind::ContactRegained };
-            Mail::Label(LabelEvent { interface, kind, id: id_of(view, i as u32)?, partner: 0 })
+            Mail::Label(LabelEvent { interface, kind, id: id_of(view, i)?, partner: 0 })
                 .write(&mut scratch.mail);
         }
         Ok(())
+    }
+}
+
+/// Sorts an atom's surroundings by the rules of its species pairs.
+#[derive(Debug, Default)]
+pub(super) struct Sieve {
+    close: Vec<u32>,
+    lingering: Vec<u32>,
+}
+
+impl Sieve {
+    /// Places in `found` of neighbours within the cutoff, and of those between it and the break radius.
+    fn sort(&mut self, found: &[Found], rule: impl Fn(&Found) -> Pair) -> (&[u32], &[u32]) {
+        if self.close.len() < found.len() {
+            self.close.resize(2 * found.len(), 0);
+            self.lingering.resize(2 * found.len(), 0);
+        }
+        // Without a branch: which it is cannot be predicted.
+        let (mut close, mut lingering) = (0, 0);
+        for (at, near) in found.iter().enumerate() {
+            let pair = rule(near);
+            self.close[close] = at as u32;
+            self.lingering[lingering] = at as u32;
+            let formed = near.r2 < pair.form;
+            close += usize::from(formed);
+            lingering += usize::from(!formed & (near.r2 < pair.break_));
+        }
+        (&self.close[..close], &self.lingering[..lingering])
     }
 }
 
@@ -290,8 +318,8 @@ fn class_of(a: Side, b: Side) -> bonds::Class {
     }
 }
 
-pub(super) fn id_of(view: &AtomsView, atom: u32) -> Result<u32> {
-    let id = view.id.get(atom as usize);
+pub(super) fn id_of(view: &AtomsView, i: usize) -> Result<u32> {
+    let id = view.id.get(i);
     match u32::try_from(id) {
         Ok(id) if id & BOND == 0 => Ok(id),
         _ => Err(Error::Limit(format!("atom id {id}: ids up to {} are supported", BOND - 1))),
