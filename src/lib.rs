@@ -26,6 +26,8 @@ pub mod inprocess;
 pub mod interface;
 pub mod label;
 pub mod neighbors;
+#[cfg(feature = "learn")]
+pub mod onset;
 pub mod pipeline;
 #[cfg(feature = "cli")]
 pub mod plot;

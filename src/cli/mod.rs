@@ -6,10 +6,14 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+#[cfg(feature = "learn")]
+mod dataset;
 mod demo;
 mod descriptors;
 mod doctor;
 mod interface;
+#[cfg(feature = "learn")]
+mod label;
 mod lammps;
 mod plugin;
 mod replay;
@@ -36,10 +40,14 @@ struct Cli {
 /// One variant per file; a command's help is the documentation of its `Args`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "learn")]
+    Dataset(dataset::Args),
     Demo(demo::Args),
     Descriptors(descriptors::Args),
     Doctor(doctor::Args),
     Interface(interface::Args),
+    #[cfg(feature = "learn")]
+    Label(label::Args),
     Plugin(plugin::Args),
     Replay(replay::Args),
     Table(table::Args),
@@ -48,10 +56,14 @@ enum Command {
 /// Parses the command line, runs the command and reports its error, once, on stderr.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        #[cfg(feature = "learn")]
+        Command::Dataset(args) => dataset::run(args),
         Command::Demo(args) => demo::run(args),
         Command::Descriptors(args) => descriptors::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Interface(args) => interface::run(args),
+        #[cfg(feature = "learn")]
+        Command::Label(args) => label::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Table(args) => table::run(args),
@@ -106,6 +118,24 @@ mod tests {
     #[test]
     fn help_of_table_pedone() {
         insta::assert_snapshot!(help(&["table", "pedone"]));
+    }
+
+    #[cfg(feature = "learn")]
+    #[test]
+    fn help_of_dataset_pack() {
+        insta::assert_snapshot!(help(&["dataset", "pack"]));
+    }
+
+    #[cfg(feature = "learn")]
+    #[test]
+    fn help_of_dataset_split() {
+        insta::assert_snapshot!(help(&["dataset", "split"]));
+    }
+
+    #[cfg(feature = "learn")]
+    #[test]
+    fn help_of_label() {
+        insta::assert_snapshot!(help(&["label"]));
     }
 
     #[test]

@@ -9,8 +9,16 @@
 
 pub mod columns;
 pub mod feature;
+pub mod fidelity;
+mod leakage;
+pub mod pack;
 mod read;
+pub mod recorded;
+pub mod rounding;
 pub mod series;
+pub mod split;
+pub mod summary;
+pub mod target;
 
 pub use feature::{Feature, LABEL_PREFIX};
 pub use series::{Series, Table};

@@ -8,9 +8,12 @@ use serde_json::Value;
 
 use super::columns::{Column, Columns};
 use super::feature::{Feature, KEYS, LABEL_PREFIX};
+use super::leakage;
 use super::series::{CLASSES, FRAMES, RUNS, Series, Table};
 use crate::error::{Error, Result};
 use crate::frame::Condition;
+use crate::onset::Outcome;
+use crate::onset::labels::{LABELS, Labels};
 use crate::window::Settings;
 
 /// Columns of the table of runs that are no factors; `meta:` is the prefix of further ones.
@@ -65,7 +68,14 @@ pub(super) fn table(path: &Path) -> Result<Table> {
             }
         }
     }
-    let (features, classes, series) = all.ok_or_else(|| Error::file(path, "no data set"))?;
+    let (features, mut classes, mut series) = all.ok_or_else(|| Error::file(path, "no data set"))?;
+    let labels = path.join(LABELS);
+    if path.is_dir() && labels.is_file() {
+        let labels = Labels::read(&labels)?;
+        labels.apply(&mut series).map_err(|error| Error::file(path, error))?;
+        classes = Outcome::ALL.map(|outcome| outcome.name().to_owned()).to_vec();
+    }
+    leakage::check(&series).map_err(|error| Error::file(path, error))?;
     Table::new(features, classes, series).map_err(|error| Error::file(path, error))
 }
 
@@ -173,7 +183,7 @@ fn series_of(
         Some(column) => numbers(name, column).map(Some),
         None => Ok(None),
     };
-    let (t_r, t_u) = (onset("t_r_ps")?, onset("t_u_ps")?);
+    let (t_r, t_u, end) = (onset("t_r_ps")?, onset("t_u_ps")?, onset("end_ps")?);
 
     let mut rows: BTreeMap<(&str, u64), Vec<usize>> = BTreeMap::new();
     for (row, (run, &interface)) in run.iter().zip(&interface).enumerate() {
@@ -211,7 +221,7 @@ fn series_of(
             state: rows.iter().map(|&row| state[row]).collect(),
             t_r_ps: at(&t_r),
             t_u_ps: at(&t_u),
-            end_ps: time_ps.last().copied().unwrap_or(0.0),
+            end_ps: at(&end).or_else(|| time_ps.last().copied()).unwrap_or(0.0),
             settings: about.settings.clone(),
             time_ps,
         });

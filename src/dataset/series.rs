@@ -47,7 +47,8 @@ pub struct Series {
     pub t_r_ps: Option<f64>,
     /// Begin of the instability, ps: the event.
     pub t_u_ps: Option<f64>,
-    /// Time of the last frame, ps.
+    /// Up to here it is known whether the event has happened, ps: the time of the last frame, less what
+    /// the rule of the labels looks ahead. Frames after it have no class unless the event came before.
     pub end_ps: f64,
     /// How the fix sampled; with it, raw frames can be pushed through the window stage of the fix.
     pub settings: Option<Settings>,
@@ -100,10 +101,16 @@ impl Series {
         }
     }
 
-    /// Puts classes of frames from the onset times: stable, then reconstructing, then unstable.
-    pub fn set_onsets(&mut self, t_r_ps: Option<f64>, t_u_ps: Option<f64>) {
-        self.state = self.time_ps.iter().map(|&t| Some(state_at(t, t_r_ps, t_u_ps))).collect();
-        (self.t_r_ps, self.t_u_ps) = (t_r_ps, t_u_ps);
+    /// Puts classes of frames from the onset times: stable, then reconstructing, then unstable, up to
+    /// `end_ps`, and unstable also after it.
+    pub fn set_onsets(&mut self, t_r_ps: Option<f64>, t_u_ps: Option<f64>, end_ps: f64) {
+        let class = |t: f64| {
+            let class = state_at(t, t_r_ps, t_u_ps);
+            // Times of frames are sums that are rounded.
+            (class == 2 || t <= end_ps + 1e-6).then_some(class)
+        };
+        self.state = self.time_ps.iter().map(|&t| class(t)).collect();
+        (self.t_r_ps, self.t_u_ps, self.end_ps) = (t_r_ps, t_u_ps, end_ps);
     }
 
     pub(crate) fn hash_into(&self, hash: &mut Sha256, labels: bool) {
@@ -117,6 +124,7 @@ impl Series {
             let time = |t: Option<f64>| t.map_or(u64::MAX, f64::to_bits).to_le_bytes();
             hash.update(time(self.t_r_ps));
             hash.update(time(self.t_u_ps));
+            hash.update(self.end_ps.to_bits().to_le_bytes());
             let states: Vec<u8> = self.state.iter().map(|s| s.unwrap_or(u8::MAX)).collect();
             hash.update(&states);
         }
@@ -231,9 +239,11 @@ impl Table {
         if self.series.iter().any(Series::labelled) {
             let state = rows().map(|(s, row)| s.state[row].map_or(-1, i64::from)).collect();
             frames.push(format!("{LABEL_PREFIX}state"), Column::I64(state));
-            for (name, time) in
-                [("t_r_ps", (|s| s.t_r_ps) as fn(&Series) -> Option<f64>), ("t_u_ps", |s| s.t_u_ps)]
-            {
+            for (name, time) in [
+                ("t_r_ps", (|s| s.t_r_ps) as fn(&Series) -> Option<f64>),
+                ("t_u_ps", |s| s.t_u_ps),
+                ("end_ps", |s| Some(s.end_ps)),
+            ] {
                 let times = rows().map(|(s, _)| time(s).unwrap_or(f64::NAN)).collect();
                 frames.push(format!("{LABEL_PREFIX}{name}"), Column::F64(times));
             }

@@ -203,13 +203,31 @@ struct Raw {
     finished: bool,
 }
 
+/// A stream's text; the tool also reads what a campaign has compressed.
+fn input(path: &Path) -> std::io::Result<Box<dyn BufRead + Send>> {
+    let file = BufReader::new(File::open(path)?);
+    #[cfg(feature = "cli")]
+    if path.extension().is_some_and(|extension| extension == "zst") {
+        return Ok(Box::new(BufReader::new(zstd::Decoder::with_buffer(file)?)));
+    }
+    Ok(Box::new(file))
+}
+
 /// Lines of bounded length.
-#[derive(Debug)]
 struct Lines {
     path: PathBuf,
-    input: BufReader<File>,
+    input: Box<dyn BufRead + Send>,
     number: u64,
     ended: bool,
+}
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lines")
+            .field("path", &self.path)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Lines {
@@ -219,8 +237,8 @@ impl Lines {
         if !regular {
             return Err(Error::file(path, "is not a regular file"));
         }
-        let file = File::open(path).map_err(|error| Error::file(path, error))?;
-        Ok(Self { path: path.to_owned(), input: BufReader::new(file), number: 0, ended: false })
+        let input = input(path).map_err(|error| Error::file(path, error))?;
+        Ok(Self { path: path.to_owned(), input, number: 0, ended: false })
     }
 
     fn next_line(&mut self) -> Result<Option<Raw>> {

@@ -127,6 +127,12 @@ impl Settings {
         (start - 0.5 * self.sample_ps, start + self.baseline_length_ps - 0.5 * self.sample_ps)
     }
 
+    /// End of the baseline, ps since the first sample: what happens earlier nobody can be warned of.
+    #[must_use]
+    pub fn baseline_end_ps(&self) -> f64 {
+        self.reference_ps + self.baseline_start_ps + self.baseline_length_ps
+    }
+
     /// Values per frame.
     #[must_use]
     pub fn base_width(&self) -> usize {

@@ -1,0 +1,68 @@
+//! Where labels get their events from: packed data sets, or folders of finished runs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::event;
+use super::labels::Watched;
+use crate::dataset::columns::Columns;
+use crate::dataset::pack::{self, EVENTS};
+use crate::dataset::recorded::{self, Recorded};
+use crate::dataset::series::FRAMES;
+use crate::error::{Error, Result};
+
+/// All interfaces of a data set, or of the finished runs below a folder.
+///
+/// # Errors
+/// [`Error::File`] when there is neither, or something cannot be read.
+pub fn watched(path: &Path) -> Result<Vec<Watched>> {
+    let shards = if path.is_dir() { pack::shards(path)? } else { Vec::new() };
+    let mut all = Vec::new();
+    for shard in &shards {
+        all.extend(of_shard(shard)?);
+    }
+    if shards.is_empty() {
+        for folder in recorded::folders(path)? {
+            let run = Recorded::read(&folder)?;
+            let events = Arc::new(run.events);
+            for interface in 0..run.header.settings.interfaces {
+                let frames = run.frames.iter().filter(|frame| frame.interface == interface);
+                all.push(Watched {
+                    run: run.record.id.clone(),
+                    interface,
+                    time_ps: frames.map(|frame| frame.time_ps).collect(),
+                    events: Arc::clone(&events),
+                });
+            }
+        }
+    }
+    all.sort_by(|a, b| (&a.run, a.interface).cmp(&(&b.run, b.interface)));
+    Ok(all)
+}
+
+fn of_shard(shard: &Path) -> Result<Vec<Watched>> {
+    let file = shard.join(FRAMES);
+    let frames = Columns::read(&file)?;
+    let column =
+        |name: &str| frames.get(name).ok_or_else(|| Error::file(&file, format!("no column '{name}'")));
+    let numbers = |name: &str| {
+        column(name)?
+            .numbers()
+            .ok_or_else(|| Error::file(&file, format!("column '{name}': expected numbers")))
+    };
+    let (runs, interfaces, times) = (column("run")?.texts(), numbers("interface")?, numbers("time_ps")?);
+    let mut series: BTreeMap<(String, usize), Vec<f64>> = BTreeMap::new();
+    for ((run, interface), time) in runs.into_iter().zip(interfaces).zip(times) {
+        series.entry((run, interface as usize)).or_default().push(time);
+    }
+    let events: BTreeMap<String, Arc<Vec<event::Event>>> =
+        event::read(&shard.join(EVENTS))?.into_iter().map(|(run, events)| (run, Arc::new(events))).collect();
+    Ok(series
+        .into_iter()
+        .map(|((run, interface), time_ps)| {
+            let events = events.get(&run).cloned().unwrap_or_default();
+            Watched { run, interface, time_ps, events }
+        })
+        .collect())
+}
