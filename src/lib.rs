@@ -7,6 +7,8 @@
 
 pub mod atoms;
 pub mod blackbox;
+#[cfg(feature = "cli")]
+pub mod campaign;
 pub mod config;
 #[cfg(feature = "learn")]
 pub mod dataset;

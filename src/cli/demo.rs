@@ -65,7 +65,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
     report(&folder)
 }
 
-fn plugin_file(given: Option<PathBuf>, source: &Path, lammps: &Lammps) -> Result<PathBuf> {
+/// The plugin: the one given, else that of `FORESHOCK_PLUGIN`, else the one that `plugin build` makes.
+pub fn plugin_file(given: Option<PathBuf>, source: &Path, lammps: &Lammps) -> Result<PathBuf> {
     let default = || {
         std::env::var_os("FORESHOCK_PLUGIN").map_or_else(
             || default_output(source, lammps.facts.num_ver).join("foreshockplugin.so"),

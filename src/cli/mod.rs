@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod campaign;
 #[cfg(feature = "learn")]
 mod dataset;
 mod demo;
@@ -40,6 +41,7 @@ struct Cli {
 /// One variant per file; a command's help is the documentation of its `Args`.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Campaign(campaign::Args),
     #[cfg(feature = "learn")]
     Dataset(dataset::Args),
     Demo(demo::Args),
@@ -56,6 +58,7 @@ enum Command {
 /// Parses the command line, runs the command and reports its error, once, on stderr.
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::Campaign(args) => campaign::run(args),
         #[cfg(feature = "learn")]
         Command::Dataset(args) => dataset::run(args),
         Command::Demo(args) => demo::run(args),
@@ -108,6 +111,12 @@ mod tests {
             }
         }
         visit(&Cli::command(), "foreshock");
+    }
+
+    #[test]
+    fn help_of_campaign() {
+        insta::assert_snapshot!(help(&["campaign", "run"]));
+        insta::assert_snapshot!(help(&["campaign", "status"]));
     }
 
     #[test]
