@@ -280,9 +280,12 @@ fn a_failing_run_is_quarantined() {
 #[test]
 fn ready_campaigns_watch_every_bond_of_their_cells() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/campaigns");
-    for (name, least) in
-        [("oxides/campaign.yaml", 400), ("oxides/small.yaml", 4), ("halides/campaign.yaml", 120), ("halides/small.yaml", 4)]
-    {
+    for (name, least) in [
+        ("oxides/campaign.yaml", 400),
+        ("oxides/small.yaml", 4),
+        ("halides/campaign.yaml", 120),
+        ("halides/small.yaml", 4),
+    ] {
         let mut campaign = Campaign::read(&root.join(name)).expect(name);
         campaign.potentials_folder = Some(PathBuf::from("not read here"));
         let runs = plan(&campaign).expect(name);
