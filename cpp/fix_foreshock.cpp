@@ -439,11 +439,12 @@ void FixForeshock::post_run()
   const auto table = engine->end_run(timer->get_wall(Timer::TOTAL), communication);
   if (comm->me == 0)
     for (const auto &line : table) utils::logmesg(lmp, std::string(line) + "\n");
-  // Verdicts that were still on their way may ask for the halt that no sample of this run could act on.
-  int late = engine->halt_pending() && !halted;
-  MPI_Bcast(&late, 1, MPI_INT, 0, world);
+  // Verdicts that were still on their way may ask for what no sample of this run could act on.
+  int late[2] = {engine->halt_pending() && !halted, engine->late_dump()};
+  MPI_Bcast(late, 2, MPI_INT, 0, world);
   if (comm->me == 0) log(engine->take_log());
-  if (late) halt();
+  if (late[1]) dump_recorder();
+  if (late[0]) halt();
   // As fix halt: a soft halt leaves the timeout in force, so that later runs end at once.
   if (halted && engine->halt_style() == 3) timer->reset_timeout();
 }

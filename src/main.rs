@@ -5,5 +5,7 @@ use std::process::ExitCode;
 mod cli;
 
 fn main() -> ExitCode {
+    // A reader that has seen enough (`| head`) ends the command quietly, as with any Unix tool.
+    sigpipe::reset();
     cli::main()
 }

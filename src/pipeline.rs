@@ -454,19 +454,7 @@ impl Pipeline {
             self.timing.inference_s += answer.inference_s;
             self.timing.inferred += 1;
             let (verdict, alarm) = self.decision.judge(&answer.window, &answer.score);
-            self.publish(verdict, step);
-            if let Some(alarm) = alarm {
-                let reason = alarm.reason();
-                self.write(&Line::Alarm {
-                    decision_step: step,
-                    reason: reason.clone(),
-                    alarm: alarm.clone(),
-                });
-                if self.halt != Halt::No {
-                    self.halting.get_or_insert(reason);
-                }
-                self.alarms.push(alarm);
-            }
+            self.publish(verdict, alarm, step);
         }
         if self.worker.dead().is_some() {
             // Windows lost with the thread have no verdict.
@@ -486,16 +474,24 @@ impl Pipeline {
         while let Some(Some(unscored)) = self.pending.front() {
             let unscored = unscored.clone();
             self.pending.pop_front();
-            let verdict = self.decision.pass(unscored);
-            self.publish(verdict, step);
+            let (verdict, alarm) = self.decision.pass(unscored);
+            self.publish(verdict, alarm, step);
         }
     }
 
-    /// Records a verdict and shows it.
-    fn publish(&mut self, verdict: Verdict, decision_step: i64) {
+    /// Records a verdict and shows it, and the alarm that it raised.
+    fn publish(&mut self, verdict: Verdict, alarm: Option<Alarm>, decision_step: i64) {
         self.write(&Line::Verdict { decision_step, verdict: verdict.clone() });
         let interface = verdict.interface;
         self.latest[interface] = verdict;
+        if let Some(alarm) = alarm {
+            let reason = alarm.reason();
+            self.write(&Line::Alarm { decision_step, reason: reason.clone(), alarm: alarm.clone() });
+            if self.halt != Halt::No {
+                self.halting.get_or_insert(reason);
+            }
+            self.alarms.push(alarm);
+        }
     }
 
     fn output(&mut self, step: i64) -> PipelineOutput {

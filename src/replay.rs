@@ -179,16 +179,13 @@ impl Replay<'_> {
     /// Judges the last sample, whose dropped windows are known by now.
     fn flush(&mut self) -> Result<()> {
         for waiting in std::mem::take(&mut self.waiting) {
-            let window = match waiting {
-                Waiting::Window(window) => window,
-                Waiting::Unscored(unscored) => {
-                    let verdict = self.decision.pass(unscored);
-                    self.publish(verdict)?;
-                    continue;
+            let (verdict, alarm) = match waiting {
+                Waiting::Window(window) => {
+                    let score = self.detector.infer(&window);
+                    self.decision.judge(&window, &score)
                 }
+                Waiting::Unscored(unscored) => self.decision.pass(unscored),
             };
-            let score = self.detector.infer(&window);
-            let (verdict, alarm) = self.decision.judge(&window, &score);
             self.publish(verdict)?;
             if let Some(alarm) = alarm {
                 self.report.alarms.push(alarm.clone());

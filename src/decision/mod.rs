@@ -270,7 +270,8 @@ pub struct Alarm {
     pub window_end_step: i64,
     /// Time of the window's last frame, ps.
     pub time_ps: f64,
-    /// The detector's score.
+    /// The detector's score; NaN where the interface has no surface any more.
+    #[serde(with = "nan")]
     pub score: f64,
     /// The threshold it reached.
     pub threshold: f64,
@@ -287,6 +288,14 @@ impl Alarm {
     /// The alarm in words.
     #[must_use]
     pub fn reason(&self) -> String {
+        if self.score.is_nan() {
+            return format!(
+                "interface {} at step {} ({:.3} ps): the composition no longer crosses 50 % inside the region",
+                self.interface + 1,
+                self.window_end_step,
+                self.time_ps
+            );
+        }
         let top: Vec<String> = self
             .top
             .iter()
@@ -402,11 +411,24 @@ impl Decision {
         (verdict, alarm)
     }
 
-    /// Judges a frame that has no window to score, in its turn among the windows: counters and alarm
-    /// stay as they are.
-    #[must_use]
-    pub fn pass(&self, unscored: Verdict) -> Verdict {
-        Verdict { alarm: self.rules[unscored.interface].alarm(), ..unscored }
+    /// Judges a frame that has no window to score, in its turn among the windows. A lost surface counts
+    /// as a window over the threshold; otherwise counters and alarm stay as they are.
+    pub fn pass(&mut self, unscored: Verdict) -> (Verdict, Option<Alarm>) {
+        let rule = &mut self.rules[unscored.interface];
+        let raised = unscored.state == StateCode::NoSurface && rule.lose(self.persist);
+        let verdict = Verdict { alarm: rule.alarm(), ..unscored };
+        let alarm = raised.then(|| Alarm {
+            interface: verdict.interface,
+            frame: verdict.frame,
+            window_end_step: verdict.window_end_step,
+            time_ps: verdict.time_ps,
+            score: f64::NAN,
+            threshold: self.threshold,
+            windows: self.persist,
+            index: verdict.index,
+            top: Vec::new(),
+        });
+        (verdict, alarm)
     }
 
     /// Saves the counters for a restart; threshold and persistence come from the fix line.

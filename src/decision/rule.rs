@@ -1,5 +1,6 @@
 //! One interface's alarm: on after `persist` consecutive scores at or over the threshold, off after as
-//! many below [`HYSTERESIS`] times the threshold. Scores in between break both counts.
+//! many below [`HYSTERESIS`] times the threshold. Scores in between break both counts. A sample at which
+//! the interface has no surface any more counts as one over the threshold.
 
 use super::StateCode;
 use crate::error::Result;
@@ -38,9 +39,7 @@ impl Rule {
         }
         let was = self.alarm;
         if score >= threshold {
-            self.over = self.over.saturating_add(1);
-            self.under = 0;
-            self.alarm |= self.over >= persist;
+            self.count(persist);
         } else if score < HYSTERESIS * threshold {
             self.under = self.under.saturating_add(1);
             self.over = 0;
@@ -54,6 +53,19 @@ impl Rule {
             (false, _) => StateCode::Warning,
         };
         Ruling { state, raised: self.alarm && !was }
+    }
+
+    /// Counts a sample without a surface; true when it turned the alarm on.
+    pub fn lose(&mut self, persist: u32) -> bool {
+        let was = self.alarm;
+        self.count(persist);
+        self.alarm && !was
+    }
+
+    fn count(&mut self, persist: u32) {
+        self.over = self.over.saturating_add(1);
+        self.under = 0;
+        self.alarm |= self.over >= persist;
     }
 
     pub fn encode(self, out: &mut Encoder) {
@@ -99,6 +111,16 @@ mod tests {
         let expected = [Warning, Alarm, Alarm, Alarm, Alarm, Alarm, Stable, Warning, Alarm];
         assert_eq!(out.iter().map(|o| o.0).collect::<Vec<_>>(), expected);
         assert_eq!(out.iter().filter(|o| o.1).count(), 2);
+    }
+
+    #[test]
+    fn a_lost_surface_counts_as_over_the_threshold() {
+        let mut rule = Rule::default();
+        assert!(!rule.lose(3) && !rule.lose(3));
+        assert_eq!(rule.update(1.5, 1.0, 3), Ruling { state: Alarm, raised: true });
+        assert!(!rule.lose(3), "raised once");
+        let mut rule = Rule::default();
+        assert_eq!([rule.lose(2), rule.lose(2), rule.lose(2)], [false, true, false]);
     }
 
     #[test]

@@ -109,6 +109,7 @@ pub mod border {
 
         // Flight recorder
         fn dump_due(self: &Engine) -> bool;
+        fn late_dump(self: &Engine) -> bool;
         fn dump_message(self: &Engine) -> Vec<f64>;
         fn dump(self: &mut Engine, words: &[f64], step: i64);
         fn restart_file(self: &Engine, step: i64) -> String;

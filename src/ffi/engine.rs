@@ -42,6 +42,8 @@ pub struct Engine {
     outputs: Vec<f64>,
     log: Vec<String>,
     alarm: Option<Alarm>,
+    /// An alarm came with the verdicts that the end of a run waited for.
+    late_alarm: bool,
     halt_reason: Option<String>,
     ring: Ring,
     run: RunTimes,
@@ -138,6 +140,7 @@ pub fn new_engine(words: &Vec<String>, host: &Host) -> Result<Box<Engine>> {
             failure: None,
             log: Vec::new(),
             alarm: None,
+            late_alarm: false,
             halt_reason: None,
             ring: Ring::new(ring),
             run: RunTimes::default(),
@@ -258,6 +261,12 @@ impl Engine {
         self.packet[2] > 0.5
     }
 
+    /// Whether an alarm came after the run's last sample (rank 0), so that the flight recorder is still
+    /// to be dumped.
+    pub fn late_dump(&self) -> bool {
+        self.late_alarm && self.ring.on()
+    }
+
     /// This rank's part of the flight recorder.
     pub fn dump_message(&self) -> Vec<f64> {
         self.ring.message()
@@ -331,7 +340,9 @@ impl Engine {
     /// Waits for the verdicts still on their way, so that the record of the run is whole, and makes
     /// the table of where the time went; rank 0's own times.
     pub fn end_run(&mut self, loop_seconds: f64, communication: f64) -> Vec<String> {
+        self.late_alarm = false;
         if let Some(output) = self.pipeline.as_mut().and_then(Pipeline::end_run) {
+            self.late_alarm = !output.alarms.is_empty();
             self.report(output);
         }
         let n = self.run.samples;

@@ -138,10 +138,10 @@ impl Extractor {
             let pair = pairs[usize::from(j.species)];
             let (u, v) = (&shift[own.atom as usize], &shift[j.atom as usize]);
             let d: [f64; 3] = std::array::from_fn(|k| near.d[k] + v[k] - u[k]);
-            if d.iter().map(|c| c * c).sum::<f64>() < pair.form {
-                if !list.push(if pair.bond { j.id | BOND } else { j.id }) {
-                    return Err(too_many(view, own.atom as usize));
-                }
+            if d.iter().map(|c| c * c).sum::<f64>() < pair.form
+                && !list.push(if pair.bond { j.id | BOND } else { j.id })
+            {
+                return Err(too_many(view, own.atom as usize));
             }
         }
         list.sort();
