@@ -20,8 +20,9 @@ enum Command {
 
 /// Build one cell: LAMMPS data, groups, record.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Writes interface.data (LAMMPS), groups.in (include it after read_data) and \
-                        interface.json (what was built); with charges: pedone also pair_coeff.in.\n\n\
+#[command(after_help = "Writes interface.data (LAMMPS), groups.in (include it after read_data), \
+                        interface.json (what was built) and interface.svg (side view); with charges: \
+                        pedone also pair_coeff.in.\n\n\
                         Example:\n  foreshock interface build examples/interfaces/lso_l2oL.yaml -o cell --seed 7")]
 struct Build {
     /// Specification, YAML.

@@ -153,6 +153,11 @@ mod tests {
     }
 
     #[test]
+    fn help_of_interface_build() {
+        insta::assert_snapshot!(help(&["interface", "build"]));
+    }
+
+    #[test]
     fn help_of_replay() {
         insta::assert_snapshot!(help(&["replay"]));
     }

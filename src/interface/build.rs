@@ -9,6 +9,7 @@ use super::matching::{self, Plane, Supercell};
 use super::orient::{Layered, Orientation, layers};
 use super::prototypes::prototype;
 use super::random::{Purpose, Random};
+use super::read;
 use super::report::{Report, SlabReport, TypeReport};
 use super::slab::{SlabAtom, area, extent, slab};
 use super::spec::{Offset, SCHEMA, Side, Spec, Termination, Which};
@@ -204,7 +205,7 @@ pub fn build(spec: &Spec) -> Result<Built> {
 fn crystal(side: &Side) -> Result<Crystal> {
     let mut crystal = match (&side.prototype, &side.file) {
         (Some(name), _) => prototype(name)?,
-        (None, Some(file)) => return Err(Error::file(file, "reading crystals is not built in")),
+        (None, Some(file)) => read::crystal(file, side.elements.as_deref())?,
         (None, None) => return Err(Error::input("prototype", "", "either prototype or file")),
     };
     for vector in &mut crystal.vectors {
@@ -304,7 +305,7 @@ fn fingerprint(spec: &Spec) -> Result<String> {
             hash.update(Sha256::digest(&bytes));
         }
     }
-    let text = serde_json::to_string(&spec).map_err(|error| Error::State(error.to_string()))?;
+    let text = serde_json::to_string(&spec).expect("numbers, strings, lists and maps of strings");
     hash.update(text.as_bytes());
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

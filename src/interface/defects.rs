@@ -197,3 +197,123 @@ fn places(
 fn capacity(places: &Places, needs: &BTreeMap<&'static str, usize>) -> usize {
     needs.iter().map(|(element, count)| places[element].len() / count).min().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::random::Purpose;
+    use crate::interface::spec::ChargeSet;
+
+    /// Three formula units of Li2O on side A, four of Li2SiO3 on side B.
+    fn cell() -> Vec<Atom> {
+        let mut atoms = Vec::new();
+        for (layer, elements, units) in [(Layer::A, "Li Li O", 3), (Layer::B, "Li Li Si O O O", 4)] {
+            for unit in 0..units {
+                for element in elements.split(' ') {
+                    let element = symbol_of(element).expect("an element");
+                    let depth = f64::from(unit);
+                    atoms.push(Atom { element, layer, slab: 0, position: [0.0; 3], depth });
+                }
+            }
+        }
+        atoms
+    }
+
+    fn defect(text: &str) -> Defect {
+        serde_yaml::from_str(text).expect("a defect")
+    }
+
+    fn run(text: &str, seed: u64) -> Result<(Vec<Atom>, Made)> {
+        let mut atoms = cell();
+        let formal = Charges::Named(ChargeSet::Formal);
+        let mut random = Random::new(seed, Purpose::Defects);
+        let made = make(&mut atoms, &[defect(text)], &formal, &mut random)?;
+        Ok((atoms, made[0].clone()))
+    }
+
+    fn count(atoms: &[Atom], layer: Layer, element: &str) -> usize {
+        atoms.iter().filter(|atom| atom.layer == layer && atom.element == element).count()
+    }
+
+    #[test]
+    fn units_leave_one_side_at_a_time() {
+        for seed in 0..20 {
+            let (atoms, made) = run("{remove: Li2O, side: both, count: 4}", seed).expect("possible");
+            assert_eq!(made.side_a + made.side_b, 4);
+            assert_eq!(count(&atoms, Layer::A, "Li"), 6 - 2 * made.side_a);
+            assert_eq!(count(&atoms, Layer::A, "O"), 3 - made.side_a);
+            assert_eq!(count(&atoms, Layer::B, "Li"), 8 - 2 * made.side_b);
+            assert_eq!(count(&atoms, Layer::B, "O"), 12 - made.side_b);
+            assert_eq!(count(&atoms, Layer::B, "Si"), 4);
+        }
+    }
+
+    #[test]
+    fn both_sides_get_their_share_over_many_seeds() {
+        let on_a: usize = (0..400)
+            .map(|seed| run("{remove: Li2O, side: both, count: 1}", seed).expect("possible").1.side_a)
+            .sum();
+        // 3 of 7 units are on side A; the binomial deviation of 400 draws is 10.
+        assert!((on_a as f64 - 400.0 * 3.0 / 7.0).abs() < 40.0, "{on_a}");
+    }
+
+    #[test]
+    fn a_fraction_is_of_what_the_sides_can_give_and_at_least_one() {
+        assert_eq!(run("{remove: Li2O, side: a, fraction: 0.67}", 1).expect("possible").1.side_a, 2);
+        assert_eq!(run("{remove: Li2O, side: b, fraction: 0.01}", 1).expect("possible").1.side_b, 1);
+        assert_eq!(run("{remove: Li2O, side: b, fraction: 0}", 1).expect("possible").1.side_b, 0);
+    }
+
+    #[test]
+    fn a_seed_repeats_and_seeds_differ() {
+        let text = "{remove: Li2O, side: b, count: 2}";
+        let depths = |seed| -> Vec<f64> {
+            let (atoms, _) = run(text, seed).expect("possible");
+            atoms.iter().map(|atom| atom.depth).collect()
+        };
+        assert_eq!(depths(5), depths(5));
+        assert!((1..9).any(|seed| depths(seed) != depths(0)));
+    }
+
+    #[test]
+    fn defects_keep_to_the_depth_asked_for() {
+        for seed in 0..10 {
+            let (atoms, _) = run("{remove: Li2O, side: b, count: 1, within: 0.5}", seed).expect("possible");
+            let deep = atoms.iter().filter(|a| a.layer == Layer::B && a.depth > 0.5).count();
+            assert_eq!(deep, 18);
+        }
+    }
+
+    #[test]
+    fn neutral_exchanges_are_made() {
+        // A phosphorus on a silicon site is compensated by a missing lithium.
+        let (atoms, made) = run("{remove: Li, replace: {Si: P}, side: b, count: 2}", 1).expect("neutral");
+        assert_eq!(made.unit, "Li removed, Si replaced by P");
+        assert_eq!((count(&atoms, Layer::B, "P"), count(&atoms, Layer::B, "Si")), (2, 2));
+        assert_eq!(count(&atoms, Layer::B, "Li"), 6);
+    }
+
+    #[test]
+    fn impossible_defects_are_refused_with_numbers() {
+        let message = |text: &str| run(text, 1).expect_err("refused").to_string();
+        assert_eq!(
+            message("{remove: LiO, side: a, count: 1}"),
+            "defects[0] = 'LiO removed': expected a neutral unit; it adds +1.000 e each"
+        );
+        assert_eq!(
+            message("{remove: Li2O, side: a, count: 4}"),
+            "defects[0] = 'Li2O removed': expected at most the 3 units that the slabs can give, not 4"
+        );
+        assert_eq!(
+            message("{remove: Al2O3, side: both, count: 1}"),
+            "defects[0] = 'Al2O3 removed': expected at most the 0 units that the slabs can give, not 1"
+        );
+        for wrong in ["li2o", "Li2O0", "", "LiLi", "Li 2", "Li2.5O"] {
+            let text = format!("{{remove: '{wrong}', side: a, count: 1}}");
+            let expected = format!(
+                "defects[0].remove = '{wrong}': expected a formula of elements and whole numbers, such as Li2O"
+            );
+            assert_eq!(message(&text), expected);
+        }
+    }
+}

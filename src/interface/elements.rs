@@ -33,6 +33,13 @@ pub(super) fn mass(symbol: &str) -> Option<f64> {
     Some(f64::from(&entry(symbol)?.atomic_weight()))
 }
 
+/// The element of a mass in g/mol, where exactly one is within 0.1 of it.
+pub(super) fn by_mass(value: f64) -> Option<&'static str> {
+    let mut near = SYMBOLS.iter().filter(|symbol| mass(symbol).is_some_and(|m| (m - value).abs() < 0.1));
+    let found = near.next().copied();
+    if near.next().is_some() { None } else { found }
+}
+
 /// Empirical atomic radius (Slater 1964, doi:10.1063/1.1725697), angstrom.
 pub(super) fn radius(symbol: &str) -> Option<f64> {
     Some(entry(symbol)?.atomic_radius()?.0 / 100.0)
@@ -43,6 +50,28 @@ pub(super) fn bond_reach(one: &str, other: &str) -> f64 {
     match (radius(one), radius(other)) {
         (Some(a), Some(b)) => BOND_REACH * (a + b),
         _ => 0.0,
+    }
+}
+
+/// Colour in pictures, red, green, blue: of the elements met most often, distinct ones that the
+/// colour-blind can tell apart; of others the ones in common use.
+pub(super) fn colour(symbol: &str) -> [u8; 3] {
+    match symbol {
+        "Li" => [146, 92, 196],
+        "Na" => [0, 114, 178],
+        "K" => [94, 60, 153],
+        "O" => [213, 60, 40],
+        "P" => [240, 160, 20],
+        "Si" => [60, 140, 190],
+        "Al" => [130, 140, 150],
+        "S" => [240, 228, 66],
+        "F" => [150, 210, 90],
+        "Cl" => [0, 158, 115],
+        "Br" => [160, 82, 45],
+        "I" => [120, 30, 90],
+        _ => entry(symbol)
+            .and_then(|element| element.jmol_color())
+            .map_or([128; 3], |colour| [colour.r, colour.g, colour.b]),
     }
 }
 

@@ -276,18 +276,18 @@ pub fn fit(layered: &Layered, plane: &Plane, max_strain: f64) -> Result<(Superce
         ..Lateral::default()
     };
     let worst = |s: &[f64; 3]| s.iter().fold(0.0_f64, |w, v| w.max(v.abs()));
-    let mut found: Vec<(Supercell, [f64; 3])> = Vec::new();
+    let best = |candidates: Vec<(Supercell, Plane)>| {
+        let strained = candidates.into_iter().map(|(supercell, own)| (supercell, strain(&own, plane)));
+        strained.min_by(|a, b| worst(&a.1).total_cmp(&worst(&b.1)))
+    };
+    // As in `search`: along the axes of the box if that is within the limit.
     let mut candidates = Vec::new();
     if layered.is_rectangular() {
         candidates.extend(aligned(layered, &limits, false));
         candidates.extend(aligned(layered, &limits, true));
     }
-    candidates.extend(all(layered, &limits));
-    for (supercell, own) in candidates {
-        found.push((supercell, strain(&own, plane)));
-    }
-    let best = found.into_iter().min_by(|a, b| worst(&a.1).total_cmp(&worst(&b.1)));
-    match best {
+    let along = best(candidates).filter(|(_, strain)| worst(strain) <= max_strain);
+    match along.or_else(|| best(all(layered, &limits))) {
         Some(best) if worst(&best.1) <= max_strain => Ok(best),
         other => {
             let closest =
@@ -298,5 +298,97 @@ pub fn fit(layered: &Layered, plane: &Plane, max_strain: f64) -> Result<(Superce
                 format!("a strain at which {} fits the box of {}{closest}", layered.name, edges(plane)),
             ))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::interface::orient::{Orientation, layers};
+    use crate::interface::prototypes::prototype;
+
+    fn layered(name: &str, hkl: [i32; 3]) -> Layered {
+        layers(&prototype(name).expect(name), Orientation::Miller(hkl)).expect("valid")
+    }
+
+    #[test]
+    fn a_slab_matches_itself_without_strain() {
+        for (name, hkl) in
+            [("Li2O", [1, 1, 1]), ("Li2SiO3", [1, 1, 0]), ("SiO2-alpha-cristobalite", [1, 0, 1])]
+        {
+            let slab = layered(name, hkl);
+            let found = search(&slab, &slab, &Lateral::default()).expect("itself");
+            assert!(found.worst() < 1e-12, "{name}: {found:?}");
+            assert_eq!(found.a, found.b, "{name}");
+            assert!(
+                found.plane[0][0] >= 16.0 && found.plane[1][1] >= 16.0 && found.area() <= 900.0,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_known_rotated_match_is_found() {
+        // One square lattice is the other one, scaled by sqrt(5): it fits turned by atan(1/2) only.
+        let square = layered("Li", [0, 0, 1]);
+        let mut larger = square.clone();
+        larger.plane = square.plane.map(|v| v.map(|x| x * 5.0_f64.sqrt()));
+        let lateral = Lateral { max_strain: 0.002, max_area: 400.0, ..Lateral::default() };
+        let found = search(&square, &larger, &lateral).expect("a match");
+        assert!(found.worst() < 1e-9, "{found:?}");
+        let [u, _] = vectors(&square, &found.a);
+        assert!(u[0] != 0.0 && u[1] != 0.0, "turned: {found:?}");
+        assert!(found.plane[1][0].abs() < 1e-9);
+    }
+
+    #[test]
+    fn strain_is_shared_by_weight() {
+        let (a, b) = (layered("NaCl", [0, 0, 1]), layered("NaBr", [0, 0, 1]));
+        for weight_b in [0.0, 0.3, 1.0] {
+            let lateral = Lateral { weight_b, max_strain: 0.2, ..Lateral::default() };
+            let found = given((&a, [[5, 0], [0, 5]]), (&b, [[5, 0], [0, 5]]), &lateral).expect("within");
+            let edge = (5.631 * (1.0 - weight_b) + 5.954 * weight_b) * 5.0 / 2.0_f64.sqrt();
+            assert!((found.plane[0][0] - edge).abs() < 1e-9, "{weight_b}: {found:?}");
+            assert!((found.strain_a[0] - (edge * 2.0_f64.sqrt() / (5.0 * 5.631) - 1.0)).abs() < 1e-9);
+            assert!(weight_b != 1.0 || found.strain_b[0].abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn every_found_supercell_of_an_oblique_lattice_keeps_to_the_limits() {
+        // Without a rectangular cell the box is tilted, by at most half its edge.
+        let mut oblique = layered("Li2O", [0, 0, 1]);
+        oblique.plane = [[3.1, 0.0], [0.7, 4.3]];
+        let square = layered("NaCl", [0, 0, 1]);
+        let lateral = Lateral { max_strain: 0.04, max_area: 700.0, ..Lateral::default() };
+        let found = search(&oblique, &square, &lateral).expect("a match");
+        assert!(found.worst() <= 0.04, "{found:?}");
+        assert!(found.plane[1][0].abs() <= 0.5 * found.plane[0][0], "{found:?}");
+    }
+
+    #[test]
+    fn an_impossible_match_says_how_far_off_it_is() {
+        let (a, b) = (layered("Li2O", [0, 0, 1]), layered("KI", [0, 0, 1]));
+        let lateral = Lateral { max_strain: 1e-4, max_area: 300.0, ..Lateral::default() };
+        let message = search(&a, &b, &lateral).expect_err("too strict").to_string();
+        assert!(
+            message.starts_with("lateral.max_strain = '0.0001': expected a strain at which Li2O and KI fit"),
+            "{message}"
+        );
+        assert!(message.contains("the closest, ") && message.contains(" strains Li2O by "), "{message}");
+        let given = given((&a, [[3, 0], [0, 3]]), (&b, [[3, 0], [0, 3]]), &lateral).expect_err("too strict");
+        assert!(given.to_string().contains("expected at least 0.2"), "{given}");
+    }
+
+    #[test]
+    fn a_coating_prefers_the_axes_of_the_box() {
+        let coat = layered("LiF", [0, 0, 1]);
+        let plane = [[18.148, 0.0], [0.0, 18.148]];
+        let (supercell, strain) = fit(&coat, &plane, 0.1).expect("fits");
+        assert_eq!(supercell, [[6, 0], [0, 6]]);
+        assert!((strain[0] - (18.148 / (6.0 * 4.018 / 2.0_f64.sqrt()) - 1.0)).abs() < 1e-9);
+        let (turned, strain) = fit(&coat, &plane, 0.01).expect("fits turned");
+        assert!(turned[0][1] != 0 && strain.iter().all(|s| s.abs() <= 0.01), "{turned:?} {strain:?}");
+        assert!(fit(&coat, &plane, 1e-6).is_err());
     }
 }

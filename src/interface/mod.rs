@@ -17,8 +17,10 @@ mod defects;
 mod elements;
 mod matching;
 mod orient;
+mod picture;
 mod prototypes;
 mod random;
+mod read;
 mod report;
 mod slab;
 mod spec;
@@ -32,6 +34,7 @@ pub use defects::Made;
 pub use matching::{Match, Plane, Supercell};
 pub use orient::{Layered, Orientation, layers};
 pub use prototypes::{names as prototype_names, prototype};
+pub use read::crystal as read_crystal;
 pub use report::{Report, SlabReport, TypeReport};
 pub use spec::{
     AtomStyle, Charges, Coating, Defect, DefectSide, Lateral, Offset, SCHEMA, Side, Spec, Termination, Which,

@@ -147,7 +147,10 @@ impl Default for Lateral {
 
 /// Where a slab is cut: `auto` or a fraction of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected auto, or the fraction of a layer at which to cut, from 0 to 1")]
+#[serde(
+    untagged,
+    expecting = "termination: expected auto, or the fraction of a layer at which to cut, from 0 to 1"
+)]
 pub enum Termination {
     /// Where the fewest network bonds break.
     Named(Auto),
@@ -171,7 +174,7 @@ pub enum Auto {
 
 /// Shift of side B: `random` or fractions of the box.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected random, or two fractions of the box")]
+#[serde(untagged, expecting = "offset: expected random, or two fractions of the box")]
 pub enum Offset {
     /// Uniform, from the seed.
     Named(Random),
@@ -230,7 +233,7 @@ pub enum DefectSide {
 
 /// Charges of the ions; an element of a slab without anions (a metal) has none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected formal, pedone, or a table of elements and charges")]
+#[serde(untagged, expecting = "charges: expected formal, pedone, or a table of elements and charges")]
 pub enum Charges {
     /// A set known by name.
     Named(ChargeSet),
@@ -299,10 +302,7 @@ impl Spec {
     /// [`Error::File`] when the file cannot be read or is no specification, otherwise as [`Spec::check`].
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(|error| Error::file(path, error))?;
-        let mut spec = Self::parse(&text).map_err(|error| match error {
-            Error::State(message) => Error::file(path, message),
-            other => other,
-        })?;
+        let mut spec = Self::named(path, &text)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let coating = spec.coating.as_mut().map(|coating| &mut coating.slab);
         for side in [&mut spec.side_a, &mut spec.side_b].into_iter().chain(coating) {
@@ -316,9 +316,13 @@ impl Spec {
     /// A specification from YAML text.
     ///
     /// # Errors
-    /// [`Error::State`] when the text is no specification, otherwise as [`Spec::check`].
+    /// [`Error::File`] when the text is no specification, otherwise as [`Spec::check`].
     pub fn parse(text: &str) -> Result<Self> {
-        let spec: Self = serde_yaml::from_str(text).map_err(|error| Error::State(error.to_string()))?;
+        Self::named(Path::new("specification"), text)
+    }
+
+    fn named(path: &Path, text: &str) -> Result<Self> {
+        let spec: Self = serde_yaml::from_str(text).map_err(|error| Error::file(path, error))?;
         spec.check()?;
         Ok(spec)
     }
@@ -367,19 +371,19 @@ impl Spec {
 
 impl Side {
     fn check(&self, key: &str, may_repeat: bool) -> Result<()> {
-        let one_of = |what: &str, expected: &str| Err(Error::input(format!("{key}.{what}"), "", expected));
-        if self.prototype.is_some() == self.file.is_some() {
-            return one_of("prototype", "either prototype or file");
-        }
+        exactly_one(key, [("prototype", self.prototype.is_some()), ("file", self.file.is_some())])?;
         if self.axes.is_some() && self.miller.is_some() {
-            return one_of("miller", "either axes or miller");
+            return Err(Error::input(format!("{key}.axes, miller"), "both", "at most one of them"));
         }
         if !may_repeat && self.repeat.is_some() {
-            return one_of("repeat", "thickness: the in-plane repeat of a coating is searched");
+            let expected = "thickness instead: the in-plane repeat of a coating is searched";
+            return Err(Error::input(
+                format!("{key}.repeat"),
+                format!("{:?}", self.repeat.unwrap_or_default()),
+                expected,
+            ));
         }
-        if self.repeat.is_some() == self.thickness.is_some() {
-            return one_of("thickness", "either repeat or thickness");
-        }
+        exactly_one(key, [("repeat", self.repeat.is_some()), ("thickness", self.thickness.is_some())])?;
         if let Some(repeat) = self.repeat.filter(|repeat| repeat.iter().any(|n| !(1..=1000).contains(n))) {
             return Err(Error::input(
                 format!("{key}.repeat"),
@@ -416,9 +420,7 @@ impl Defect {
                 "a formula to remove, or atoms to replace",
             ));
         }
-        if self.fraction.is_some() == self.count.is_some() {
-            return Err(Error::input(format!("{key}.fraction"), "", "either fraction or count"));
-        }
+        exactly_one(key, [("fraction", self.fraction.is_some()), ("count", self.count.is_some())])?;
         if let Some(fraction) = self.fraction {
             within(&format!("{key}.fraction"), fraction, 0.0, 1.0)?;
         }
@@ -427,6 +429,15 @@ impl Defect {
         }
         Ok(())
     }
+}
+
+/// Checks that one of two keys is there, and the other is not.
+fn exactly_one(key: &str, [(one, has_one), (other, has_other)]: [(&str, bool); 2]) -> Result<()> {
+    if has_one != has_other {
+        return Ok(());
+    }
+    let found = if has_one { "both" } else { "neither" };
+    Err(Error::input(format!("{key}.{one}, {other}"), found, "exactly one of them"))
 }
 
 /// Checks that a number lies in a closed range.

@@ -223,3 +223,93 @@ fn in_plane(a: &Atom, b: &Atom, plane: &Plane) -> f64 {
     }
     best
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn atom(element: &'static str, slab: usize, position: [f64; 3]) -> Atom {
+        let layer = if slab == 0 { Layer::A } else { Layer::B };
+        Atom { element, layer, slab, position, depth: 0.0 }
+    }
+
+    const TILTED: Cell = Cell { plane: [[10.0, 0.0], [4.0, 9.0]], height: 12.0 };
+
+    #[test]
+    fn contacts_are_found_across_every_boundary() {
+        for (place, expected) in [
+            ([9.5, 0.5, 3.0], [0.5, 0.5, 5.0]),  // x
+            ([4.5, 8.8, 3.0], [0.5, 0.2, 5.0]),  // y, with the tilt
+            ([5.0, 4.0, 11.9], [5.0, 4.0, 1.9]), // z
+        ] {
+            let atoms = [atom("Li", 0, place), atom("O", 1, expected)];
+            let contact = check_overlaps(&atoms, &TILTED, 1.0).expect("room").expect("within 3");
+            assert!(contact.distance < 2.3, "{place:?}: {contact:?}");
+        }
+    }
+
+    #[test]
+    fn atoms_that_are_too_close_are_named_with_their_distance() {
+        let atoms = [atom("Si", 0, [5.0, 4.0, 5.0]), atom("O", 1, [5.0, 4.0, 6.25])];
+        assert_eq!(
+            check_overlaps(&atoms, &TILTED, 1.5).expect_err("too close").to_string(),
+            "min_distance = '1.5': expected a gap that keeps it: Si of side A and O of side B are 1.25 angstrom apart"
+        );
+        let atoms = [atom("Si", 0, [5.0, 4.0, 5.0]), atom("O", 0, [5.0, 4.0, 5.9])];
+        assert_eq!(
+            check_overlaps(&atoms, &TILTED, 1.5).expect_err("too close").to_string(),
+            "side A = 'Si and O, 0.90 angstrom apart': expected 1.02 angstrom or more in one crystal"
+        );
+    }
+
+    #[test]
+    fn the_nearest_image_agrees_with_a_search_over_all() {
+        let plane = TILTED.plane;
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as f64 / f64::from(1_u32 << 31)
+        };
+        for _ in 0..200 {
+            let mut place = || {
+                let (s, t) = (next(), next());
+                [s * plane[0][0] + t * plane[1][0], t * plane[1][1], 0.0]
+            };
+            let (a, b) = (atom("Li", 0, place()), atom("Li", 1, place()));
+            let mut best = f64::INFINITY;
+            for i in -3..=3 {
+                for j in -3..=3 {
+                    let x = b.position[0] - a.position[0]
+                        + f64::from(i) * plane[0][0]
+                        + f64::from(j) * plane[1][0];
+                    let y = b.position[1] - a.position[1] + f64::from(j) * plane[1][1];
+                    best = best.min(x.hypot(y));
+                }
+            }
+            assert!((in_plane(&a, &b, &plane) - best).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_pile_has_its_gaps_and_its_vacuum() {
+        let slab = |layer, heights: &[f64]| Part {
+            layer,
+            atoms: heights
+                .iter()
+                .map(|h| SlabAtom { element: "Li", lateral: [0.9, 0.5], height: *h })
+                .collect(),
+            offset: [0.2, 0.0],
+            stretch: 2.0,
+        };
+        let parts = [slab(Layer::A, &[0.0, 1.0, 3.0]), slab(Layer::B, &[0.0, 2.0])];
+        let (atoms, cell) = pile(&parts, TILTED.plane, 1.5, 0.0);
+        let z: Vec<f64> = atoms.iter().map(|atom| atom.position[2]).collect();
+        assert_eq!(z, [0.75, 2.75, 6.75, 8.25, 12.25]);
+        assert_eq!(cell.height, 13.0);
+        assert_eq!(atoms[1].depth, 2.0);
+        // Shifted by 0.2 over the edge of the box, along its tilted second vector.
+        assert!((atoms[0].position[0] - (0.1 * 10.0 + 0.5 * 4.0)).abs() < 1e-9);
+        let (atoms, cell) = pile(&parts, TILTED.plane, 1.5, 20.0);
+        assert_eq!((atoms[0].position[2], cell.height), (10.0, 31.5));
+    }
+}

@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::build::Built;
+use super::elements::type_rank;
+use super::picture;
 use super::report::TypeReport;
 use super::spec::{AtomStyle, ChargeSet, Charges, Which};
 use super::stack::Layer;
@@ -16,6 +18,8 @@ pub const DATA: &str = "interface.data";
 pub const GROUPS: &str = "groups.in";
 /// Name of the include with the table potential's coefficients, where its charges are used.
 pub const PAIRS: &str = "pair_coeff.in";
+/// Name of the picture.
+pub const PICTURE: &str = "interface.svg";
 /// Name of the record.
 pub const RECORD: &str = "interface.json";
 
@@ -23,10 +27,15 @@ impl Built {
     /// Writes all files into a folder, which is made if it does not exist.
     ///
     /// # Errors
-    /// [`Error::File`] when a file cannot be written.
+    /// [`Error::File`] when a file cannot be written, [`Error::Limit`] when the picture fails.
     pub fn write(&self, folder: &Path) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(|error| Error::file(folder, error))?;
-        let mut files = vec![(DATA, self.data()), (GROUPS, self.groups()), (RECORD, self.record()?)];
+        let mut files = vec![
+            (DATA, self.data()),
+            (GROUPS, self.groups()),
+            (RECORD, self.record()),
+            (PICTURE, picture::svg(self)?),
+        ];
         if let Some(pairs) = self.pairs() {
             files.push((PAIRS, pairs));
         }
@@ -137,14 +146,20 @@ impl Built {
         IONS.iter().map(|ion| ion.symbol).filter(|symbol| present.contains(symbol)).collect()
     }
 
+    /// Elements of the cell, each once.
+    #[must_use]
+    pub(super) fn table_of_elements(&self) -> Vec<&'static str> {
+        let mut found = self.elements();
+        found.sort_by_key(|element| type_rank(element));
+        found.dedup();
+        found
+    }
+
     /// The record's text.
-    ///
-    /// # Errors
-    /// [`Error::State`] when a number cannot be written as JSON.
-    pub fn record(&self) -> Result<String> {
-        let text =
-            serde_json::to_string_pretty(&self.report).map_err(|error| Error::State(error.to_string()))?;
-        Ok(text + "\n")
+    #[must_use]
+    pub fn record(&self) -> String {
+        let text = serde_json::to_string_pretty(&self.report);
+        text.expect("numbers, strings, lists and maps of strings") + "\n"
     }
 }
 
