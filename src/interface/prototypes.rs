@@ -131,7 +131,7 @@ fn li3po4_beta() -> Result<Crystal> {
     Crystal::orthogonal("Li3PO4-beta", [6.115, 5.239, 4.855], &expand(&unit, pmn21, &PRIMITIVE))
 }
 
-/// Space group Cmc2_1, chains along c.
+/// Space group Cmc2_1, chains along c; Hesse 1977, Acta Crystallographica B33, 901.
 fn li2sio3() -> Result<Crystal> {
     let cmc21: Operations = |x, y, z| vec![[x, y, z], [-x, -y, z + 0.5], [x, -y, z + 0.5], [-x, y, z]];
     let unit = [
@@ -144,7 +144,7 @@ fn li2sio3() -> Result<Crystal> {
     Crystal::orthogonal("Li2SiO3", [9.392, 5.397, 4.660], &expand(&unit, cmc21, &centring))
 }
 
-/// P4_1 2_1 2; Downs & Palmer 1994, American Mineralogist 79, 9.
+/// Space group P4_1 2_1 2.
 fn alpha_cristobalite() -> Result<Crystal> {
     let p41212: Operations = |x, y, z| {
         vec![
