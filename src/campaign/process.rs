@@ -49,9 +49,9 @@ pub fn run(mut command: Command, stop: &AtomicBool) -> std::io::Result<Ended> {
         std::thread::sleep(POLL);
     }
     let cpu_seconds = cpu_seconds(&child);
-    let status = child.wait()?;
-    // What the child itself may have left behind.
+    // What the child itself may have left behind. Its number is nobody else's until it is waited for.
     let _ = killpg(group, Signal::SIGKILL);
+    let status = child.wait()?;
     Ok(Ended { status, cpu_seconds, stopped: asked.is_some() && !status.success() })
 }
 

@@ -67,8 +67,8 @@ pub struct Todo {
     pub failed: BTreeSet<String>,
 }
 
-/// Makes the plan and compares it with the folder. A run whose name occurs in `elsewhere`, any text,
-/// counts as finished.
+/// Makes the plan and compares it with the folder. A run whose name or hash is in `elsewhere` counts
+/// as finished, too.
 ///
 /// # Errors
 /// The campaign does not fit together, or one of its files cannot be read.
@@ -77,17 +77,15 @@ pub fn survey(
     folder: &Folder,
     files: &Files,
     programs: &Programs,
-    elsewhere: &str,
+    elsewhere: &BTreeSet<String>,
 ) -> Result<Todo> {
     let here = folder.names(&folder.runs())?;
     let quarantine = folder.names(&folder.failed())?;
-    let name = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
-    let elsewhere: BTreeSet<&str> = elsewhere.split(|c| !name(c)).collect();
     let mut todo = Todo { all: Vec::new(), done: BTreeSet::new(), failed: BTreeSet::new() };
     for run in plan(campaign)? {
         let inputs = Inputs::collect(campaign, &run, files, programs)?;
         let id = inputs.folder(&run);
-        if here.contains(&id) || elsewhere.contains(id.as_str()) {
+        if here.contains(&id) || elsewhere.contains(&id) || elsewhere.contains(&inputs.hash()) {
             todo.done.insert(id.clone());
         } else if quarantine.contains(&id) {
             todo.failed.insert(id.clone());

