@@ -33,7 +33,7 @@ pub struct Report {
     pub interfaces: usize,
     /// Distance between facing slabs.
     pub gap: f64,
-    /// Empty space above the upper slab.
+    /// Empty space between B and the next image of A.
     pub vacuum: f64,
     /// Shift of side B in fractions of the box.
     pub offset: [f64; 2],

@@ -35,7 +35,8 @@ pub struct Spec {
     /// Distance between the outermost atoms of facing slabs.
     #[serde(default = "default_gap")]
     pub gap: f64,
-    /// Empty space above the upper slab; 0 makes a cell of two interfaces, periodic across both.
+    /// Empty space between B and the next image of A, half of it below A; 0 makes a cell of two
+    /// interfaces, periodic across both.
     #[serde(default)]
     pub vacuum: f64,
     /// Vacancies and other defects, in the order in which they are made.

@@ -232,6 +232,8 @@ mod tests {
         alike(&read("POSCAR", &old, Some(&given)).expect("valid"), &crystal);
         let short: Vec<&str> = direct.lines().take(20).collect();
         assert_eq!(message("POSCAR", &short.join("\n")), "expected 24 atoms, found 12");
+        let huge = direct.replace("8 4 12", &format!("8 {} 12", usize::MAX));
+        assert!(message("POSCAR", &huge).ends_with(" atoms, found 24"));
     }
 
     #[test]

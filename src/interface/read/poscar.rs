@@ -57,7 +57,7 @@ pub(super) fn read(text: &str, elements: Option<&[String]>) -> Result<Raw, Strin
     if !cartesian && !starts(mode, &['D', 'd']) {
         return Err(format!("line {at}: expected Direct or Cartesian, not '{mode}'"));
     }
-    let total: usize = counts.iter().sum();
+    let total = counts.iter().fold(0_usize, |sum, count| sum.saturating_add(*count));
     let symbols = species.iter().zip(&counts).flat_map(|(symbol, count)| std::iter::repeat_n(symbol, *count));
     let present = lines.len().saturating_sub(at);
     if present < total {
