@@ -58,7 +58,7 @@ struct PackArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  foreshock dataset show data/oxides --json")]
 struct ShowArgs {
-    /// The data set: a folder of shards, a folder with frames.parquet, or a Parquet file
+    /// The data set: a folder of shards, a folder with frames.parquet, a folder of such folders, or a Parquet file
     data: PathBuf,
     /// Print one JSON object instead of text
     #[arg(long)]

@@ -30,8 +30,28 @@ struct Run {
     condition: BTreeMap<String, Value>,
 }
 
-/// The files with frames that belong to a path.
-pub(super) fn frame_files(path: &Path) -> Result<Vec<PathBuf>> {
+/// Columns, classes and series, before they are one table.
+type Part = (Vec<Feature>, Vec<String>, Vec<Series>);
+
+/// The data sets of a path: itself, or the folders in it that are data sets.
+pub(super) fn data_sets(path: &Path) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() || !frame_files(path)?.is_empty() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut folders = Vec::new();
+    for folder in subfolders(path)? {
+        if !frame_files(&folder)?.is_empty() {
+            folders.push(folder);
+        }
+    }
+    if folders.is_empty() {
+        return Err(Error::file(path, format!("no data set: expected {FRAMES} or folders with it")));
+    }
+    Ok(folders)
+}
+
+/// The files with frames of one data set.
+fn frame_files(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
@@ -39,44 +59,65 @@ pub(super) fn frame_files(path: &Path) -> Result<Vec<PathBuf>> {
     if single.is_file() {
         return Ok(vec![single]);
     }
-    let mut files: Vec<PathBuf> = std::fs::read_dir(path)
-        .map_err(|error| Error::file(path, error))?
-        .filter_map(|entry| Some(entry.ok()?.path().join(FRAMES)))
+    Ok(subfolders(path)?
+        .into_iter()
+        .map(|folder| folder.join(FRAMES))
         .filter(|file| file.is_file())
+        .collect())
+}
+
+/// Folders in a folder, in order. One that is being written has another name.
+fn subfolders(path: &Path) -> Result<Vec<PathBuf>> {
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(path)
+        .map_err(|error| Error::file(path, error))?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|folder| folder.is_dir() && folder.extension().is_none_or(|extension| extension != "part"))
         .collect();
-    files.sort();
-    if files.is_empty() {
-        return Err(Error::file(path, format!("no data set: expected {FRAMES} or folders with it")));
-    }
-    Ok(files)
+    folders.sort();
+    Ok(folders)
 }
 
 pub(super) fn table(path: &Path) -> Result<Table> {
-    let mut all: Option<(Vec<Feature>, Vec<String>, Vec<Series>)> = None;
-    for file in frame_files(path)? {
-        let (features, classes, mut series) = one(&file)?;
-        match &mut all {
-            None => all = Some((features, classes, series)),
-            Some((first, names, whole)) => {
-                if *first != features {
-                    return Err(Error::file(&file, different(first, &features)));
-                }
-                if names.len() < classes.len() {
-                    *names = classes;
-                }
-                whole.append(&mut series);
-            }
+    let mut all: Option<Part> = None;
+    for data in data_sets(path)? {
+        let mut whole: Option<Part> = None;
+        for file in frame_files(&data)? {
+            merge(&mut whole, one(&file)?).map_err(|message| Error::file(&file, message))?;
         }
+        let mut whole = whole.ok_or_else(|| Error::file(&data, "no data set"))?;
+        let labels = data.join(LABELS);
+        if data.is_dir() && labels.is_file() {
+            let labels = Labels::read(&labels)?;
+            labels.apply(&mut whole.2).map_err(|error| Error::file(&data, error))?;
+            whole.1 = Outcome::ALL.map(|outcome| outcome.name().to_owned()).to_vec();
+        }
+        merge(&mut all, whole).map_err(|message| Error::file(&data, message))?;
     }
-    let (features, mut classes, mut series) = all.ok_or_else(|| Error::file(path, "no data set"))?;
-    let labels = path.join(LABELS);
-    if path.is_dir() && labels.is_file() {
-        let labels = Labels::read(&labels)?;
-        labels.apply(&mut series).map_err(|error| Error::file(path, error))?;
-        classes = Outcome::ALL.map(|outcome| outcome.name().to_owned()).to_vec();
-    }
+    let (features, classes, series) = all.ok_or_else(|| Error::file(path, "no data set"))?;
     leakage::check(&series).map_err(|error| Error::file(path, error))?;
     Table::new(features, classes, series).map_err(|error| Error::file(path, error))
+}
+
+/// Adds a part whose columns and classes are those of the parts before.
+fn merge(all: &mut Option<Part>, part: Part) -> std::result::Result<(), String> {
+    let Some((features, classes, series)) = all else {
+        *all = Some(part);
+        return Ok(());
+    };
+    if *features != part.0 {
+        return Err(different(features, &part.0));
+    }
+    if classes.is_empty() {
+        *classes = part.1;
+    } else if !part.1.is_empty() && *classes != part.1 {
+        return Err(format!(
+            "classes {}, but {} in other files of the data set",
+            part.1.join(", "),
+            classes.join(", ")
+        ));
+    }
+    series.extend(part.2);
+    Ok(())
 }
 
 fn different(first: &[Feature], here: &[Feature]) -> String {

@@ -181,8 +181,8 @@ impl Table {
         Ok(table)
     }
 
-    /// Reads a data set: a folder of shards with `labels.parquet`, a folder with `frames.parquet`, or one
-    /// Parquet file with a `runs.parquet` beside it, if there is one.
+    /// Reads a data set: a folder of shards with `labels.parquet`, a folder with `frames.parquet`, a
+    /// folder of such folders, or one Parquet file with a `runs.parquet` beside it, if there is one.
     ///
     /// # Errors
     /// [`Error::File`] naming the column or run that cannot be used.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::columns::Columns;
 use super::pack;
-use super::read::META_PREFIX;
+use super::read::{self, META_PREFIX};
 use super::series::{RUNS, Series, Table};
 use super::target::Horizon;
 use crate::error::{Error, Result};
@@ -172,9 +172,10 @@ fn costs(path: &Path) -> Result<(Option<f64>, u64)> {
         let bytes = std::fs::metadata(path).map_err(|error| Error::file(path, error))?.len();
         return Ok((None, bytes));
     }
-    let mut folders = pack::shards(path)?;
-    if folders.is_empty() {
-        folders.push(path.to_owned());
+    let mut folders = Vec::new();
+    for data in read::data_sets(path)? {
+        let shards = pack::shards(&data)?;
+        folders.extend(if shards.is_empty() { vec![data] } else { shards });
     }
     let (mut seconds, mut bytes) = (None, 0);
     for folder in folders {

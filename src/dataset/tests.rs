@@ -189,6 +189,27 @@ fn shards_are_read_together_and_must_agree() {
 }
 
 #[test]
+fn several_data_sets_are_read_as_one() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let part = |run: &str| {
+        Table::new(features(), classes(), vec![series(run, 0, 6), series(run, 1, 6)]).expect("consistent")
+    };
+    part("a").write(&folder.path().join("oxides/shard-000")).expect("writes");
+    part("b").write(&folder.path().join("halides/shard-000")).expect("writes");
+    assert_eq!(Table::read(folder.path()).expect("reads").hash, table().hash);
+
+    let mut other = part("b");
+    other.classes[0] = "quiet".into();
+    other.write(&folder.path().join("halides/shard-000")).expect("writes");
+    let message = Table::read(folder.path()).expect_err("other classes").to_string();
+    assert!(message.contains("classes"), "{message}");
+
+    let empty = tempfile::tempdir().expect("temporary folder");
+    let message = Table::read(empty.path()).expect_err("nothing").to_string();
+    assert!(message.contains("no data set"), "{message}");
+}
+
+#[test]
 fn a_run_without_an_entry_in_the_table_of_runs_is_refused() {
     let folder = tempfile::tempdir().expect("temporary folder");
     table().write(folder.path()).expect("writes");
