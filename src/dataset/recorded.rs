@@ -52,7 +52,8 @@ const RECORD: &str = "run.json";
 /// Names of a run's stream.
 const STREAMS: [&str; 2] = ["stream.jsonl", "stream.jsonl.zst"];
 
-/// Folders of runs below `folder`: itself, its subfolders, or those of its `runs`.
+/// Folders of runs below `folder`: itself, its subfolders, or those of its `runs`, which may be none
+/// yet.
 ///
 /// # Errors
 /// [`Error::File`] when nothing of that kind is there.
@@ -61,14 +62,15 @@ pub fn folders(folder: &Path) -> Result<Vec<PathBuf>> {
         return Ok(vec![folder.to_owned()]);
     }
     let runs = folder.join("runs");
-    let root = if runs.is_dir() { runs } else { folder.to_owned() };
+    let campaign = runs.is_dir();
+    let root = if campaign { runs } else { folder.to_owned() };
     let mut found: Vec<PathBuf> = std::fs::read_dir(&root)
         .map_err(|error| Error::file(&root, error))?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.join(RECORD).is_file())
         .collect();
     found.sort();
-    if found.is_empty() {
+    if found.is_empty() && !campaign {
         return Err(Error::file(&root, format!("no finished run: expected folders with {RECORD}")));
     }
     Ok(found)

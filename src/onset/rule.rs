@@ -196,6 +196,18 @@ horizon: {gap_ps: 1.0, horizon_ps: 10.0, least_lead_ps: 5.0}
     }
 
     #[test]
+    fn the_frozen_rules_are_the_ones_that_are_documented() {
+        let makefile = include_str!("../../Makefile");
+        let page = include_str!("../../docs/labels.md");
+        let rule: Rule =
+            serde_yaml::from_str(include_str!("../../examples/labels/oxides.yaml")).expect("valid");
+        rule.check().expect("sensible");
+        let hash = rule.hash().expect("finite");
+        assert!(makefile.contains(&format!("RULE_oxides := {hash}")), "Makefile: the rule is {hash}");
+        assert!(page.contains(&hash), "docs/labels.md: the rule is {hash}");
+    }
+
+    #[test]
     fn the_look_ahead_covers_persistence_and_the_longest_span() {
         assert!((rule().look_ahead_ps() - 12.0).abs() < 1e-12);
         let without = Rule { growth: None, ..rule() };

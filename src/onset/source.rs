@@ -66,3 +66,29 @@ fn of_shard(shard: &Path) -> Result<Vec<Watched>> {
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::onset::{Labels, Outcome, Rule};
+
+    #[test]
+    fn the_pilot_runs_are_labelled_as_documented() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let rule = Rule::read(&root.join("examples/labels/oxides.yaml")).expect("valid");
+        let watched = watched(&root.join("examples/labels/pilot")).expect("reads");
+        let labels = Labels::new(&rule, &watched);
+        let outcomes =
+            BTreeMap::from([(Outcome::Stable, 42), (Outcome::Reconstructing, 6), (Outcome::Unstable, 14)]);
+        assert_eq!(labels.outcomes(), outcomes);
+        let mut ends: BTreeMap<u32, usize> = (0..=10).map(|count| (count, 0)).collect();
+        labels.rows.iter().for_each(|row| *ends.entry(row.last.round() as u32).or_default() += 1);
+        let ends: Vec<String> = ends.values().map(ToString::to_string).collect();
+        let page = include_str!("../../docs/labels.md");
+        let line = format!("| interfaces | {} |", ends.join(" | "));
+        assert!(page.contains(&line), "docs/labels.md: {line}");
+        assert!(page.contains("(42 stable, 6 reconstructing, 14 unstable)"));
+    }
+}
