@@ -8,7 +8,9 @@ use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 
 use crate::error::{Error, Result};
@@ -74,9 +76,9 @@ impl Folder {
             .truncate(false)
             .open(&path)
             .map_err(fail)?;
-        let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        let mut file = match take(file) {
             Ok(file) => file,
-            Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
+            Err((mut file, Errno::EWOULDBLOCK)) => {
                 let mut owner = String::new();
                 // Who it is is a courtesy: that somebody has it is what matters.
                 let _ = file.read_to_string(&mut owner);
@@ -103,7 +105,7 @@ impl Folder {
             return false;
         };
         // Taken for a moment and released again, should it be free.
-        matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, nix::errno::Errno::EWOULDBLOCK)))
+        matches!(Flock::lock(file, FlockArg::LockSharedNonblock), Err((_, Errno::EWOULDBLOCK)))
     }
 
     /// Names in one of the folders; none where it does not exist.
@@ -144,6 +146,18 @@ impl Folder {
         std::fs::rename(from, to).map_err(|error| Error::file(from, error))?;
         sync(to.parent().unwrap_or(to))
     }
+}
+
+/// Takes the lock, with some patience: `is_locked` holds it for a moment.
+fn take(mut file: File) -> std::result::Result<Flock<File>, (File, Errno)> {
+    for _ in 0..10 {
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Err((back, Errno::EWOULDBLOCK)) => file = back,
+            result => return result,
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Err((file, Errno::EWOULDBLOCK))
 }
 
 /// Brings a file or a folder's entries to the disk.
