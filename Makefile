@@ -114,12 +114,13 @@ demo: setup
 	@LAMMPS_PLUGIN_PATH=$(dir $(FORESHOCK_PLUGIN)) $(FORESHOCK) demo
 
 # Packed runs are not simulated again; with DATA elsewhere everything is. Can be interrupted and given
-# again at any time. RULE_... is the hash of the frozen rule of the labels, see docs/labels.md.
+# again at any time. RULE_... are the hashes of the frozen rules of the labels, see docs/labels.md.
 DATA ?= data
 RUNS ?= $(TARGET)/campaigns
 JOBS ?= 2
-FAMILIES := oxides
+FAMILIES := oxides halides
 RULE_oxides := 6a9587cf7106c16fa9a8fe6f2f47d5f154ca17042a987389b829c316d50a1755
+RULE_halides := b4247407ebd53f05630383c2a7f3dd2550e3f6c7a4b7a732cacc754fa4953f6a
 dataset: setup $(FAMILIES:%=dataset-%)
 	$(call say,split)
 	@$(FORESHOCK) dataset split $(DATA)

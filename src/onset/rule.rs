@@ -199,12 +199,16 @@ horizon: {gap_ps: 1.0, horizon_ps: 10.0, least_lead_ps: 5.0}
     fn the_frozen_rules_are_the_ones_that_are_documented() {
         let makefile = include_str!("../../Makefile");
         let page = include_str!("../../docs/labels.md");
-        let rule: Rule =
-            serde_yaml::from_str(include_str!("../../examples/labels/oxides.yaml")).expect("valid");
-        rule.check().expect("sensible");
-        let hash = rule.hash().expect("finite");
-        assert!(makefile.contains(&format!("RULE_oxides := {hash}")), "Makefile: the rule is {hash}");
-        assert!(page.contains(&hash), "docs/labels.md: the rule is {hash}");
+        for (name, text) in [
+            ("oxides", include_str!("../../examples/labels/oxides.yaml")),
+            ("halides", include_str!("../../examples/labels/halides.yaml")),
+        ] {
+            let rule: Rule = serde_yaml::from_str(text).expect(name);
+            rule.check().expect(name);
+            let hash = rule.hash().expect("finite");
+            assert!(makefile.contains(&format!("RULE_{name} := {hash}")), "Makefile: {name} is {hash}");
+            assert!(page.contains(&hash), "docs/labels.md: {name} is {hash}");
+        }
     }
 
     #[test]

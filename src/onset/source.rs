@@ -74,21 +74,33 @@ mod tests {
     use super::*;
     use crate::onset::{Labels, Outcome, Rule};
 
+    /// Labels of pilot runs by a preset.
+    fn labels(rule: &str, runs: &str) -> Labels {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/labels");
+        let rule = Rule::read(&folder.join(rule)).expect("valid");
+        Labels::new(&rule, &watched(&folder.join(runs)).expect("reads"))
+    }
+
+    const PAGE: &str = include_str!("../../docs/labels.md");
+
     #[test]
-    fn the_pilot_runs_are_labelled_as_documented() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let rule = Rule::read(&root.join("examples/labels/oxides.yaml")).expect("valid");
-        let watched = watched(&root.join("examples/labels/pilot")).expect("reads");
-        let labels = Labels::new(&rule, &watched);
-        let outcomes =
-            BTreeMap::from([(Outcome::Stable, 42), (Outcome::Reconstructing, 6), (Outcome::Unstable, 14)]);
-        assert_eq!(labels.outcomes(), outcomes);
+    fn the_oxide_pilot_is_labelled_as_documented() {
+        let labels = labels("oxides.yaml", "pilot-oxides");
+        let outcomes = [(Outcome::Stable, 42), (Outcome::Reconstructing, 6), (Outcome::Unstable, 14)];
+        assert_eq!(labels.outcomes(), BTreeMap::from(outcomes));
+        assert!(PAGE.contains("(42 stable, 6 reconstructing, 14 unstable)"));
         let mut ends: BTreeMap<u32, usize> = (0..=10).map(|count| (count, 0)).collect();
         labels.rows.iter().for_each(|row| *ends.entry(row.last.round() as u32).or_default() += 1);
         let ends: Vec<String> = ends.values().map(ToString::to_string).collect();
-        let page = include_str!("../../docs/labels.md");
         let line = format!("| interfaces | {} |", ends.join(" | "));
-        assert!(page.contains(&line), "docs/labels.md: {line}");
-        assert!(page.contains("(42 stable, 6 reconstructing, 14 unstable)"));
+        assert!(PAGE.contains(&line), "docs/labels.md: {line}");
+    }
+
+    #[test]
+    fn the_halide_pilot_is_labelled_as_documented() {
+        let labels = labels("halides.yaml", "pilot-halides");
+        let outcomes = [(Outcome::Stable, 4), (Outcome::Reconstructing, 1), (Outcome::Unstable, 11)];
+        assert_eq!(labels.outcomes(), BTreeMap::from(outcomes));
+        assert!(PAGE.contains("4 stable, 1\n  reconstructing, 11 unstable"));
     }
 }
