@@ -138,7 +138,7 @@ $(FAMILIES:%=dataset-%): dataset-%: setup
 bench: setup
 	$(call say,benches)
 	@mkdir -p $(TARGET)/bench
-	@cargo bench --features $(TEST_FEATURES)
+	@cargo bench --no-default-features --features $(TEST_FEATURES) --bench overhead --bench neighbours
 
 # ---- checks ----
 

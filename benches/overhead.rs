@@ -70,17 +70,30 @@ impl Instance {
     }
 }
 
-struct Case<'a> {
-    input: &'a str,
+#[derive(Clone, Copy)]
+struct Case {
+    input: &'static str,
+    /// Cells of the lattice along each axis.
     cells: usize,
     every: usize,
     stress: bool,
-    comparison: &'a str,
+    comparison: &'static str,
+    ranks: usize,
+}
+
+impl Case {
+    fn name(&self) -> String {
+        let stress = if self.stress { "stress" } else { "no-stress" };
+        format!(
+            "{} cells={} N={} {stress} {} ranks={}",
+            self.input, self.cells, self.every, self.comparison, self.ranks
+        )
+    }
 }
 
 /// Measures a pair of instances and describes the result.
 fn pairs(case: &Case) -> Value {
-    let &Case { input, cells, every, stress, comparison } = case;
+    let &Case { input, cells, every, stress, comparison, .. } = case;
     // Whole samples per block, and enough steps for a steady CPU time.
     let samples = (200 / every).max(1) * 32_000 / (4 * cells.pow(3)).max(8_000);
     let block = every * samples.max(1);
@@ -120,7 +133,8 @@ fn pairs(case: &Case) -> Value {
 }
 
 /// Whole runs on several ranks, in pairs.
-fn ranked(input: &str, every: usize, ranks: usize) -> Value {
+fn ranked(case: &Case) -> Value {
+    let &Case { input, every, ranks, .. } = case;
     let venv = variable("FORESHOCK_VENV");
     let folder = std::env::temp_dir().join(format!("foreshock-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
@@ -159,20 +173,25 @@ fn main() {
     if std::env::args().any(|a| a == "--test") {
         return;
     }
-    let mut results = Results(Vec::new());
+    let mut cases = Vec::new();
     for input in INPUTS {
         for (every, stress) in [(10, false), (50, false), (100, false), (10, true), (100, true)] {
-            results.push(pairs(&Case { input, cells: 20, every, stress, comparison: "plain" }));
+            cases.push(Case { input, cells: 20, every, stress, comparison: "plain", ranks: 1 });
         }
         for every in [10, 100] {
-            results.push(pairs(&Case { input, cells: 20, every, stress: true, comparison: "native" }));
+            cases.push(Case { input, cells: 20, every, stress: true, comparison: "native", ranks: 1 });
         }
     }
-    for cells in [10, 40] {
-        results.push(pairs(&Case { input: "in.lj", cells, every: 10, stress: false, comparison: "plain" }));
-    }
-    for ranks in [2, 4] {
-        results.push(ranked("in.lj", 10, ranks));
+    let growing = Case { input: "in.lj", cells: 20, every: 10, stress: false, comparison: "plain", ranks: 1 };
+    cases.extend([10, 40].map(|cells| Case { cells, ..growing }));
+    cases.extend([2, 4].map(|ranks| Case { ranks, ..growing }));
+    // `cargo bench --bench overhead -- in.eam` runs the cases whose name holds the word.
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with("--")).collect();
+    let mut results = Results(Vec::new());
+    for case in cases {
+        if words.iter().all(|word| case.name().contains(word.as_str())) {
+            results.push(if case.ranks == 1 { pairs(&case) } else { ranked(&case) });
+        }
     }
     println!("written to target/bench/overhead.json");
 }

@@ -128,8 +128,9 @@ fn build(args: &BuildArgs) -> Result<ExitCode> {
         out.set_file_name(format!("{}-{}", lammps.facts.num_ver, features.replace(',', "-")));
     }
     let mut recipe = recipe(&project, &out, &lammps, &mpi_include, python.as_ref())?;
+    let abi = if lammps.cxx11_abi { "" } else { ",old-string-abi" };
     let features = args.features.as_ref().map_or_else(String::new, |list| format!(",{list}"));
-    recipe.defines.push(("FORESHOCK_FEATURES".to_owned(), format!("plugin{features}")));
+    recipe.defines.push(("FORESHOCK_FEATURES".to_owned(), format!("plugin{abi}{features}")));
     let log = run_recipe(&recipe, args.verbose)?;
     let built = out.join(FILE);
     ensure!(built.is_file(), "{} was not made; see {}", built.display(), log.display());
@@ -178,13 +179,15 @@ fn recipe(
     );
     ensure!(tools::which("cargo").is_some(), "no cargo in PATH: install Rust from https://rustup.rs");
 
+    // One for the plugins of all releases: what they depend on is compiled once.
+    let cargo_dir = out.with_file_name("cargo");
     let mut defines = vec![
         ("FORESHOCK_LAMMPS_INCLUDE".to_owned(), lammps.include.display().to_string()),
         ("FORESHOCK_MPI_INCLUDE".to_owned(), mpi_include.display().to_string()),
         ("FORESHOCK_LAMMPS_NUM_VER".to_owned(), lammps.facts.num_ver.to_string()),
         ("FORESHOCK_CXX11_ABI".to_owned(), u8::from(lammps.cxx11_abi).to_string()),
         ("FORESHOCK_LAMMPS_SIZES".to_owned(), lammps.facts.sizes.as_str().to_owned()),
-        ("FORESHOCK_CARGO_TARGET_DIR".to_owned(), out.join("cargo").display().to_string()),
+        ("FORESHOCK_CARGO_TARGET_DIR".to_owned(), cargo_dir.display().to_string()),
     ];
     let generator = match ninja {
         Some(ninja) => {
