@@ -169,8 +169,14 @@ fn a_killed_campaign_goes_on_as_if_nothing_had_happened() {
     test.wait_until_quiet();
     assert_eq!(test.names("killed/work").len(), 1, "the half run is still there");
 
-    // Asked to end: the half run is gone.
+    // Asked to end: the half run is gone. What the killed process left must not be taken for the new
+    // one's.
     let mut child = test.start("killed");
+    let start = Instant::now();
+    while test.alive().is_empty() {
+        assert!(start.elapsed() < Duration::from_secs(120), "nothing starts");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     test.wait_for_the_second_run("killed");
     let (code, text) = test.call("killed", &["run"]);
     assert_eq!(code, 2, "a second process in the same folder: {text}");

@@ -76,35 +76,12 @@ mod tests {
     use super::*;
     use crate::decision::{Alarm, StateCode, Verdict};
     use crate::stream::Header;
-    use crate::window::Settings;
 
     fn header() -> Header {
         Header {
-            schema: crate::stream::schema::VERSION,
-            foreshock: "0.1.0".into(),
-            lammps: "22 Jul 2025".into(),
-            units: "metal".into(),
-            dt_ps: 0.002,
-            every: 50,
-            atoms: 1152,
             groups: ["silicate".into(), "oxide".into()],
-            elements: Vec::new(),
             descriptors: vec!["gap".into(), "thickness".into()],
-            model_hash: None,
-            detector: "cusum".into(),
-            threshold: 1.0,
-            persist: 3,
-            settings: Settings {
-                interfaces: 2,
-                sample_ps: 0.1,
-                reference_ps: 0.5,
-                baseline_start_ps: 2.0,
-                baseline_length_ps: 5.0,
-                lag_ps: 1.0,
-                window: 64,
-                rdf: false,
-            },
-            config: serde_json::Value::Null,
+            ..crate::stream::tests::header()
         }
     }
 

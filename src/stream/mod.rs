@@ -13,4 +13,4 @@ pub use schema::{Header, Line};
 pub use writer::Writer;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -6,7 +6,8 @@ use crate::frame::Condition;
 use crate::window::Settings;
 use crate::window::instability::Contribution;
 
-fn header() -> Header {
+/// A header of an oxide run with two interfaces.
+pub(crate) fn header() -> Header {
     Header {
         schema: schema::VERSION,
         foreshock: "0.1.0".to_owned(),

