@@ -6,8 +6,6 @@
 
 #include <string>
 
-namespace foreshock_compat {
-
 // Since 2 Apr 2025 an error can mark the offending word of the input line.
 #if FORESHOCK_LAMMPS_NUM_VER >= 20250402
 #define FORESHOCK_ERROR_AT(error, word, message)             \
@@ -23,7 +21,5 @@ namespace foreshock_compat {
     (error)->all(FLERR, "{}", (message));        \
   } while (0)
 #endif
-
-}    // namespace foreshock_compat
 
 #endif

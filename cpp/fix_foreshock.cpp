@@ -119,7 +119,8 @@ static void reduce(void *in, void *inout, int *, MPI_Datatype *)
 
 FixForeshock::FixForeshock(LAMMPS *lmp, int narg, char **arg) :
     Fix(lmp, narg, arg), engine(make_engine(lmp, narg, arg)), stress(nullptr), energy(nullptr),
-    reduction(MPI_OP_NULL), last_step(-1), expected_step(-1), halted(false), running(false), ghost_width(1),
+    reduction(MPI_OP_NULL), last_step(-1), expected_step(-1), begin_step(-1), end_step(-1), halted(false),
+    running(false), sampled(false), ghost_width(1),
     communication(0.0), per_atom(nullptr)
 {
   nevery = engine->every();
@@ -137,7 +138,6 @@ FixForeshock::FixForeshock(LAMMPS *lmp, int narg, char **arg) :
   dynamic_group_allow = 1;
   stores_ids = 1;
   comm_forward = GHOST_MAX;
-  maxexchange = static_cast<int>(engine->max_words()) + 1;
   MPI_Op_create(&reduce, 1, &reduction);
 
   for (int k = 0; k < 2; k++) side_names[k] = std::string(engine->side(k));
@@ -188,7 +188,8 @@ void FixForeshock::init()
   if (atom->molecular == Atom::TEMPLATE)
     error->all(FLERR, "Fix foreshock does not support atom style template");
   if (!atom->tag_enable) error->all(FLERR, "Fix foreshock requires atom IDs");
-  if (atom->tag_consecutive() < 0) error->all(FLERR, "Fix foreshock requires unique atom IDs");
+  if (comm->mode != Comm::SINGLE)
+    error->all(FLERR, "Fix foreshock does not support comm_modify mode multi: ghosts of some types reach less far");
 
   stress = energy = nullptr;
   const int wanted = engine->stress_wanted();
@@ -200,6 +201,8 @@ void FixForeshock::init()
                  stress_id, energy_id);
     if (!force->pair) {
       if (wanted == 1) error->all(FLERR, "Fix foreshock: stress yes requires a pair style");
+      if (!running && comm->me == 0)
+        utils::logmesg(lmp, fmt::format("Fix foreshock {}: no pair style: stress and energy are not measured\n", id));
       stress = energy = nullptr;
     }
   }
@@ -207,7 +210,11 @@ void FixForeshock::init()
   request_tallies(update->ntimestep);
 
   // `run` and `rerun` only; a minimization is not sampled. A rerun initialises every snapshot.
-  if (update->whichflag != 1 || running) return;
+  if (update->whichflag != 1) return;
+  // Other bounds are another run, though the last one may have ended in an error that a host caught.
+  if (running && update->beginstep == begin_step && update->endstep == end_step) return;
+  begin_step = update->beginstep;
+  end_step = update->endstep;
 
   // A configuration that was sampled at the end of the last run is not sampled again when
   // reset_timestep has set its step back. A step further on is another configuration (rerun,
@@ -226,9 +233,11 @@ void FixForeshock::init()
     failure = e.what();    // perhaps of rank 0 alone, which has more to set up
   }
   all_or_none(failure);
+  maxexchange = static_cast<int>(engine->max_words()) + 1;
   communication = 0.0;
   halted = false;
   running = true;
+  sampled = false;
 }
 
 // Per-atom tallies are wanted at sampled steps only: they cost a virial at each of them.
@@ -297,6 +306,10 @@ void FixForeshock::sample()
 {
   const bigint step = update->ntimestep;
   if (step == last_step) return;
+  // Only the snapshots of a rerun can be elsewhere.
+  if (running && sampled && step - last_step != nevery)
+    error->all(FLERR, "Fix foreshock {}: snapshots at steps {} and {}: expected them every N = {} steps", id,
+               last_step, step, nevery);
 
   if (stress) {
     if (energy->invoked_peratom != step) energy->compute_peratom();
@@ -356,6 +369,7 @@ void FixForeshock::sample()
     error->all(FLERR, "Fix foreshock {}: {}", id, failure);
   }
   last_step = step;
+  sampled = true;
 
   const auto values = engine->per_atom();
   if (atom->nlocal > 0) std::copy(values.begin(), values.end(), per_atom[0]);
@@ -389,11 +403,19 @@ std::vector<double> FixForeshock::gather(rust::Slice<const double> own)
 void FixForeshock::dump_recorder()
 {
   const auto own = engine->dump_message();
+  bigint words = static_cast<bigint>(own.size()), total = 0;
+  MPI_Allreduce(&words, &total, 1, MPI_LMP_BIGINT, MPI_SUM, world);
+  if (total > MAXSMALLINT)
+    error->all(FLERR, "Fix foreshock {}: the flight recorder holds {} numbers: expected at most {}; give blackbox "
+               "fewer samples", id, total, MAXSMALLINT);
   const auto all = gather(rust::Slice<const double>(own.data(), own.size()));
+  int writable = 0;
   if (comm->me == 0) {
-    engine->dump(rust::Slice<const double>(all.data(), all.size()), update->ntimestep);
+    writable = engine->dump(rust::Slice<const double>(all.data(), all.size()), update->ntimestep);
     log(engine->take_log());
   }
+  MPI_Bcast(&writable, 1, MPI_INT, 0, world);
+  if (!writable) return;
   lmp->input->one("write_restart " + std::string(engine->restart_file(update->ntimestep)) + " noinit");
 }
 
@@ -434,6 +456,8 @@ void FixForeshock::halt()
 
 void FixForeshock::post_run()
 {
+  // A minimization ends here, too; it was not sampled.
+  if (update->whichflag == 2) return;
   running = false;
   expected_step = update->ntimestep;
   const auto table = engine->end_run(timer->get_wall(Timer::TOTAL), communication);
@@ -446,7 +470,12 @@ void FixForeshock::post_run()
   if (late[1]) dump_recorder();
   if (late[0]) halt();
   // As fix halt: a soft halt leaves the timeout in force, so that later runs end at once.
-  if (halted && engine->halt_style() == 3) timer->reset_timeout();
+  if (halted && engine->halt_style() == 3) {
+    timer->reset_timeout();
+    // `run pre no` comes without init.
+    halted = false;
+    engine->clear_halt();
+  }
 }
 
 int FixForeshock::modify_param(int narg, char **arg)

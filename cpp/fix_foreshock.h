@@ -67,8 +67,10 @@ class FixForeshock : public Fix {
   MPI_Op reduction;
   bigint last_step;      // step of the last sample, -1 before the first
   bigint expected_step;    // step at which the next run starts unless it is reset
+  bigint begin_step, end_step;    // of the current run
   bool halted;
   bool running;    // between a run's init and its end
+  bool sampled;    // since then
   int ghost_width;
   double communication;    // seconds of the current run
   std::vector<double> mail;

@@ -72,6 +72,16 @@ impl Cell {
         [xx * s[0] + xy * s[1] + xz * s[2], yy * s[1] + yz * s[2], zz * s[2]]
     }
 
+    /// Whether `other` is this cell after LAMMPS has flipped it: a tilt that differs by more than half
+    /// a box length.
+    #[must_use]
+    pub fn flipped_to(&self, other: &Self) -> bool {
+        // yz is measured against y, xz and xy against x.
+        [(3, 1), (4, 0), (5, 0)]
+            .into_iter()
+            .any(|(tilt, edge)| (other.h[tilt] - self.h[tilt]).abs() > 0.5 * self.h[edge].max(other.h[edge]))
+    }
+
     /// Volume, cubic angstrom.
     #[must_use]
     pub fn volume(&self) -> f64 {
@@ -168,6 +178,13 @@ mod tests {
         for k in 0..3 {
             assert!((back[k] - s[k]).abs() < 1e-14);
         }
+    }
+
+    #[test]
+    fn a_flip_is_told_from_a_strain() {
+        let cell = |xy: f64| Cell::new([0.0; 3], [10.0, 8.0, 6.0, 0.0, 0.0, xy], [true; 3], 1.0);
+        assert!(!cell(4.9).flipped_to(&cell(5.2)));
+        assert!(cell(5.2).flipped_to(&cell(-4.8)));
     }
 
     #[test]

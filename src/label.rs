@@ -167,6 +167,25 @@ impl Rules {
         self.sites.iter().find(|r| r.kind == kind)
     }
 
+    /// Checks that the atoms of bonds and contacts are framework, whose neighbours are known.
+    ///
+    /// # Errors
+    /// [`Error::Input`] naming the first type (from 1) that is not.
+    pub fn check_framework(&self, framework: impl Fn(usize) -> bool) -> Result<()> {
+        let bonds = self.bonds.iter().map(|b| ("label bonds types", b.types));
+        let contacts = self.contacts.iter().map(|c| ("label contacts types", c.types));
+        for (key, types) in bonds.chain(contacts) {
+            if let Some(kind) = types.into_iter().find(|&kind| !framework(kind)) {
+                return Err(Error::input(
+                    key,
+                    kind,
+                    "types of the framework; mobile ions can be watched by sites only",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Checks that bonds and contacts can be seen as far as they reach.
     ///
     /// # Errors
@@ -204,6 +223,15 @@ mod tests {
         assert!(rules.bond(4, 2).is_none() && rules.holds_bonds(2) && !rules.holds_bonds(4));
         assert!((rules.reach() - 2.6).abs() < 1e-15);
         assert!(rules.check_coverage(2.5).is_err());
+    }
+
+    #[test]
+    fn mobile_ions_have_sites_only() {
+        let rules = read("bonds:\n  - {types: [2, 4], form: 2.0, break: 2.6}\nsites:\n  - {type: 1, leave: 1.6, return: 0.8}\n")
+            .expect("valid");
+        assert!(rules.check_framework(|kind| kind != 1).is_ok());
+        let message = rules.check_framework(|kind| kind != 4).expect_err("mobile").to_string();
+        assert!(message.contains("label bonds types = '4'"), "{message}");
     }
 
     #[test]

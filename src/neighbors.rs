@@ -48,6 +48,11 @@ impl CellList {
     /// Sorts `positions` (angstrom) into cells for neighbours within `reach`.
     pub fn build(&mut self, positions: &[[f64; 3]], reach: f64) {
         self.reach_squared = reach * reach;
+        if reach <= 0.0 {
+            // No pair takes part.
+            self.order.clear();
+            return;
+        }
         let (mut lo, mut hi) = ([f64::INFINITY; 3], [f64::NEG_INFINITY; 3]);
         for p in positions {
             for k in 0..3 {
@@ -202,6 +207,16 @@ mod tests {
                 assert_eq!(got, want);
             }
         }
+    }
+
+    #[test]
+    fn nothing_is_within_no_reach() {
+        let mut list = CellList::default();
+        list.build(&scattered(40, [4.0; 3]), 1.0);
+        list.build(&scattered(40, [4.0; 3]), 0.0);
+        let mut found = Neighbors::default();
+        list.query(&[0.0; 3], 0, &mut found);
+        assert!(found.list.is_empty());
     }
 
     #[test]

@@ -229,9 +229,14 @@ impl Pipeline {
     /// Tells that a `run` of `steps` steps starts at `step`. A halt that ended an earlier run (`halt
     /// continue`) is over: the next one takes a new alarm.
     pub fn start_run(&mut self, step: i64, steps: u64) {
+        self.clear_halt();
+        self.run = Some((step, steps));
+    }
+
+    /// Forgets a halt that has done its work.
+    pub fn clear_halt(&mut self) {
         self.halting = None;
         self.halt_recorded = false;
-        self.run = Some((step, steps));
     }
 
     /// Takes the frames of one sample, one per interface.

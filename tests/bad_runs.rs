@@ -357,10 +357,55 @@ fn runs() -> Vec<Run> {
             restarted(&lag(10, 0.1, CUTOFF), &lag(10, 0.1, CUTOFF).replace("lower upper", "upper lower")),
             "restart state of fix foreshock: sides is",
         ),
+        run_of(
+            "cutoffs to be found without ghosts to find them",
+            format!("{}{}run 0\n", SLAB.replace(POTENTIAL, ""), fix_line("all", sides, "stress no")),
+            "Fix foreshock w: cutoff = 'auto': expected ghost atoms to find it with",
+        ),
+        run_of(
+            "radial distribution functions further than ghosts",
+            format!("{SLAB}{}run 0\n", fix("rdf yes")),
+            "Fix foreshock w: rdf = 'yes': expected ghost atoms that cover 8.0000, not 5.0000",
+        ),
+        run_of(
+            "a label rule for mobile ions",
+            format!(
+                "{}set group lower type/fraction 3 0.5 7\n{}run 0\n",
+                SLAB.replace("create_box 2", "create_box 3"),
+                fix("mobile 3 label mobile.yaml")
+            ),
+            "Fix foreshock w: label bonds types = '3': expected types of the framework; mobile ions can be watched \
+             by sites only",
+        ),
+        run_of(
+            "ghosts whose reach depends on their type",
+            format!("{SLAB}neighbor 2.0 multi\ncomm_modify mode multi\n{}run 0\n", fix("")),
+            "Fix foreshock does not support comm_modify mode multi",
+        ),
+        run_of(
+            "snapshots that are further apart than N",
+            format!(
+                "{SLAB}dump d all custom 20 far.dump id x y z ix iy iz\nrun 60\nundump d\n{}rerun far.dump dump x y \
+                 z ix iy iz box yes\n",
+                fix("")
+            ),
+            "Fix foreshock w: snapshots at steps 0 and 20: expected them every N = 10 steps",
+        ),
+        run_of(
+            "a box that is flipped",
+            format!(
+                "{SLAB}{}change_box all triclinic\nfix shear all deform 1 xy erate 40 remap v flip yes\nrun 50\n",
+                fix("")
+            ),
+            "the box was flipped to other box vectors; give fix npt or fix deform the keyword flip no",
+        ),
         // After all of these the process still runs a right one.
         run_of("nothing wrong", format!("{SLAB}{}run 20\n", fix("")), ""),
     ]
 }
+
+/// The slab's interactions.
+const POTENTIAL: &str = "pair_style lj/cut 5.0\npair_coeff * * 0.4 2.3\n";
 
 /// What a restart file does not hold.
 const PAIR: &str = "pair_style lj/cut 5.0\npair_coeff * * 0.4 2.3\nfix nve all nve\ntimestep 0.002\n";
@@ -385,6 +430,7 @@ fn every_wrong_run_is_refused_on_all_ranks() {
         let dir = tempfile::tempdir().expect("a directory");
         for (file, text) in [
             ("far.yaml", "bonds:\n  - {types: [1, 2], form: 2.6, break: 5.5}\n"),
+            ("mobile.yaml", "bonds:\n  - {types: [1, 3], form: 2.6, break: 3.5}\n"),
             ("near.yaml", "bonds:\n  - {types: [1, 2], form: 2.6, break: 3.5}\n"),
             ("types.yaml", "bonds:\n  - {types: [1, 9], form: 2.6, break: 3.5}\n"),
             ("torn.yaml", "bonds:\n  - {types: [1, 2], form: 2.6, bre"),

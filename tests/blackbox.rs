@@ -87,6 +87,17 @@ fn an_alarm_dumps_the_last_samples_and_a_restart_file_and_changes_nothing() {
 }
 
 #[test]
+fn a_recorder_that_cannot_be_written_leaves_the_run_alone() {
+    for ranks in [1, 2] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let script = failing("halt no mode sync message no blackbox 5 missing/bb", "");
+        let outcome = Machine::current().run(ranks, dir.path(), &script).ok();
+        assert_eq!(number_after(&outcome.text, "third run ends at"), Some(1400), "{}", outcome.text);
+        assert!(outcome.lines("WARNING: cannot write missing/bb").count() >= 2, "{}", outcome.text);
+    }
+}
+
+#[test]
 fn an_alarm_after_the_last_sample_is_dumped_too() {
     for ranks in [1, 2] {
         let dir = tempfile::tempdir().expect("a directory");

@@ -415,7 +415,15 @@ impl Decision {
     /// as a window over the threshold; otherwise counters and alarm stay as they are.
     pub fn pass(&mut self, unscored: Verdict) -> (Verdict, Option<Alarm>) {
         let rule = &mut self.rules[unscored.interface];
-        let raised = unscored.state == StateCode::NoSurface && rule.lose(self.persist);
+        let raised = match unscored.state {
+            StateCode::NoSurface => rule.lose(self.persist),
+            // As an undefined score: neither counts nor resets.
+            StateCode::Nan => false,
+            _ => {
+                rule.interrupt();
+                false
+            }
+        };
         let verdict = Verdict { alarm: rule.alarm(), ..unscored };
         let alarm = raised.then(|| Alarm {
             interface: verdict.interface,

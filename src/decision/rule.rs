@@ -62,6 +62,11 @@ impl Rule {
         self.alarm && !was
     }
 
+    /// A sample that has a surface and no score yet: the count of consecutive ones starts anew.
+    pub fn interrupt(&mut self) {
+        self.over = 0;
+    }
+
     fn count(&mut self, persist: u32) {
         self.over = self.over.saturating_add(1);
         self.under = 0;
@@ -121,6 +126,10 @@ mod tests {
         assert!(!rule.lose(3), "raised once");
         let mut rule = Rule::default();
         assert_eq!([rule.lose(2), rule.lose(2), rule.lose(2)], [false, true, false]);
+        let mut rule = Rule::default();
+        assert!(!rule.lose(2));
+        rule.interrupt();
+        assert!(!rule.lose(2), "not consecutive");
     }
 
     #[test]

@@ -98,8 +98,8 @@ impl Extractor {
     /// still take part in the reduction.
     ///
     /// # Errors
-    /// [`Error::Limit`] when an atom has more neighbours than its record holds, or ids exceed 31
-    /// bits.
+    /// [`Error::Limit`] when an atom has more neighbours than its record holds, ids exceed 31 bits, or
+    /// the box was flipped.
     pub fn local(&mut self, view: &AtomsView) -> Result<()> {
         let mut scratch = std::mem::take(&mut self.scratch);
         self.layout.clear(&mut scratch.payload);
@@ -111,7 +111,8 @@ impl Extractor {
         if sample.first || self.shared.index.is_multiple_of(64) {
             self.store.sweep(view.nlocal);
         }
-        let owned = self.every_atom(view, &sample, &sections, &mut scratch);
+        let owned =
+            self.same_box(view).and_then(|()| self.every_atom(view, &sample, &sections, &mut scratch));
         let outcome = owned.and_then(|()| {
             if sample.averaging {
                 if self.searching() {
@@ -128,6 +129,19 @@ impl Extractor {
         outcome
     }
 
+    /// Stored positions are fractions of the box vectors: a flip to other vectors of the same lattice
+    /// would turn them into something else.
+    fn same_box(&mut self, view: &AtomsView) -> Result<()> {
+        let last = self.last_cell.replace(view.cell);
+        if last.is_some_and(|last| last.flipped_to(&view.cell)) {
+            return Err(Error::Limit(
+                "the box was flipped to other box vectors; give fix npt or fix deform the keyword flip no"
+                    .to_owned(),
+            ));
+        }
+        Ok(())
+    }
+
     fn sample(&self, view: &AtomsView) -> Sample {
         let cell = self.cell(view);
         let index = self.shared.index;
@@ -137,7 +151,7 @@ impl Extractor {
         let reach = if averaging {
             self.search_range()
         } else {
-            let radial = if self.plan.rdf { self.radial_range() } else { 0.0 };
+            let radial = if self.plan.rdf { self.plan.rdf_range } else { 0.0 };
             self.chemistry.reach().max(self.rules.reach()).max(radial)
         };
         Sample {
@@ -392,6 +406,9 @@ impl Extractor {
 /// Into [0, 1). Owned atoms stray little from the box between reneighbouring: no division, no call.
 #[inline]
 fn wrapped(mut q: f64) -> f64 {
+    if q.abs() > 4.0 {
+        q -= q.floor();
+    }
     while q < 0.0 {
         q += 1.0;
     }

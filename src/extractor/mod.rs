@@ -26,7 +26,7 @@ pub use plan::{BREAK_FACTOR, Chemistry, Plan};
 pub use shared::{Shared, Surface};
 
 use crate::atoms::{AtomStore, AtomsView, Side};
-use crate::descriptors::radial;
+use crate::descriptors::{radial, surface};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
 use crate::geometry::Cell;
@@ -66,6 +66,8 @@ pub struct Extractor {
     rules: Rules,
     /// Distance from an owned atom within which every neighbour is known, angstrom.
     coverage: f64,
+    /// Cell of the last sample of this process.
+    last_cell: Option<Cell>,
     reference: Reference,
     scratch: Scratch,
 }
@@ -85,6 +87,7 @@ impl Extractor {
             layout: Layout::default(),
             rules,
             coverage: f64::INFINITY,
+            last_cell: None,
             reference: Reference::default(),
             scratch: Scratch::default(),
         }
@@ -159,7 +162,27 @@ impl Extractor {
     pub fn set_coverage(&mut self, coverage: f64) -> Result<()> {
         self.coverage = coverage;
         let scale = self.plan.factors[0];
-        for &(i, j, r) in &self.plan.cutoffs {
+        if self.plan.auto_cutoff() && coverage <= 0.0 {
+            return Err(Error::input(
+                "cutoff",
+                "auto",
+                "ghost atoms to find it with: define a pair style, or a distance by comm_modify cutoff",
+            ));
+        }
+        if self.plan.rdf && coverage < self.plan.rdf_range * (1.0 - 1e-12) {
+            return Err(Error::input(
+                "rdf",
+                "yes",
+                format!(
+                    "ghost atoms that cover {:.4}, not {:.4} (raise it with comm_modify cutoff)",
+                    self.plan.rdf_range / scale,
+                    coverage / scale
+                ),
+            ));
+        }
+        let n = self.plan.ntypes;
+        let found = self.shared.cutoffs.iter().enumerate().map(|(at, &r)| (at / n + 1, at % n + 1, r));
+        for (i, j, r) in self.plan.cutoffs.iter().copied().chain(found) {
             if BREAK_FACTOR * r > coverage * (1.0 + 1e-12) {
                 return Err(Error::input(
                     "cutoff",
@@ -189,11 +212,18 @@ impl Extractor {
     pub fn locate(&mut self, counts: &[f64], cell: &Cell) -> Result<()> {
         let totals = survey::totals(&self.plan, counts);
         let chemistry = Chemistry::new(&self.plan, &totals);
+        self.rules.check_framework(|kind| {
+            [Side::A, Side::B]
+                .into_iter()
+                .any(|side| chemistry.species(kind as i32, side) != plan::NO_SPECIES)
+        })?;
         let surfaces = survey::locate(&self.plan, &chemistry, counts, cell, &self.sides)?;
         self.shared.region = survey::region(&self.plan, &surfaces, cell);
         for (g, axis) in self.shared.grid.iter_mut().zip(self.plan.lateral()) {
-            let columns = cell.height(axis) / crate::descriptors::surface::COLUMN_WIDTH;
-            *g = (columns.round() as usize).clamp(1, crate::descriptors::surface::MAX_COLUMNS);
+            let columns = cell.height(axis) / surface::COLUMN_WIDTH;
+            // A 2d box has a thickness in name only.
+            let most = if self.plan.dimension == 2 && axis == 2 { 1 } else { surface::MAX_COLUMNS };
+            *g = (columns.round() as usize).clamp(1, most);
         }
         self.shared.reference_cell = Some(*cell);
         self.shared.surfaces = surfaces;
@@ -233,11 +263,6 @@ impl Extractor {
     /// Range of the reference's g(r), angstrom.
     fn search_range(&self) -> f64 {
         radial::REFERENCE_RANGE.min(self.coverage)
-    }
-
-    /// Range of the recorded radial distribution functions, angstrom.
-    fn radial_range(&self) -> f64 {
-        (2.0 * self.chemistry.reach()).min(self.coverage)
     }
 
     /// Gets ready for the forward communication; returns the doubles per ghost it needs.

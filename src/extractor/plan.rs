@@ -7,6 +7,13 @@ use crate::units::UnitStyle;
 /// Bonds break at this multiple of the cutoff at which they form.
 pub const BREAK_FACTOR: f64 = 1.2;
 
+/// Range of the recorded radial distribution functions, angstrom: the same in every run, so that their
+/// bins can be compared.
+pub const RDF_RANGE: f64 = 8.0;
+
+/// The same in lj units, sigma.
+pub const RDF_RANGE_SIGMA: f64 = 2.5;
+
 /// No species: the atom is not part of the framework.
 pub const NO_SPECIES: u8 = u8::MAX;
 
@@ -33,6 +40,8 @@ pub struct Plan {
     pub cutoffs: Vec<(usize, usize, f64)>,
     /// Record partial radial distribution functions.
     pub rdf: bool,
+    /// Range of the recorded radial distribution functions, angstrom.
+    pub rdf_range: f64,
     /// 2 or 3.
     pub dimension: usize,
     /// Angstrom per length unit, eV per energy unit, GPa per pressure unit.
@@ -68,6 +77,7 @@ impl Plan {
                 CutoffSpec::Pairs(pairs) => pairs.clone(),
             },
             rdf: config.rdf,
+            rdf_range: if units == UnitStyle::Lj { RDF_RANGE_SIGMA } else { RDF_RANGE },
             dimension,
             factors: [units.length(), units.energy(), units.pressure()],
         }
@@ -200,18 +210,6 @@ impl Chemistry {
             Side::A => self.species[2 * (kind as usize - 1)],
             Side::B => self.species[2 * (kind as usize - 1) + 1],
         }
-    }
-
-    /// Number of species.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.members.len()
-    }
-
-    /// Whether there is no framework at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
     }
 
     /// Type index (from 0) and side of a species.

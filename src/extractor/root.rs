@@ -185,7 +185,7 @@ impl Extractor {
         environment::finish(&payload[sections.environment.clone()], reference, &mut values);
         clusters::finish(foreign, f, area, &mut values);
         if self.plan.rdf {
-            radial::finish(&payload[sections.radial.clone()], self.radial_range(), volume, &mut values);
+            radial::finish(&payload[sections.radial.clone()], self.plan.rdf_range, volume, &mut values);
         }
         values
     }
@@ -203,12 +203,14 @@ impl Extractor {
         }
         let n = self.plan.ntypes;
         let limit = self.coverage / super::BREAK_FACTOR;
+        let mut cut_short = false;
         let shells: Vec<(usize, usize, f64)> = (0..n)
             .flat_map(|i| (i..n).map(move |j| (i, j)))
             .filter_map(|(i, j)| {
                 let at = radial::type_pair(i, j) * radial::REFERENCE_BINS;
                 let histogram = &self.reference.search[at..at + radial::REFERENCE_BINS];
                 let cutoff = radial::first_minimum(histogram, self.search_range())?;
+                cut_short |= cutoff > limit;
                 Some((i, j, cutoff.min(limit)))
             })
             .collect();
@@ -229,6 +231,13 @@ impl Extractor {
         } else {
             format!("cutoffs from the first minimum of g(r): {}", found.join(", "))
         });
+        if cut_short {
+            notes.push(format!(
+                "WARNING: a first shell reaches beyond the {:.4} that ghost atoms cover and is cut off there; raise \
+                 it with comm_modify cutoff",
+                self.coverage / self.plan.factors[0]
+            ));
+        }
         self.reference.search = Vec::new();
         Some(cutoffs)
     }

@@ -10,6 +10,9 @@ pub struct Surface {
     pub position: f64,
     /// +1 where side A lies below, -1 where it lies above.
     pub orientation: f64,
+    /// Where a periodic cell with one surface is cut open, fractional: the middle of its vacuum. With
+    /// two surfaces an atom belongs to the nearer one, and nothing is cut.
+    pub cut: Option<f64>,
     /// The last fit found no crossing.
     pub lost: bool,
 }
@@ -58,11 +61,21 @@ impl Shared {
         for (f, surface) in self.surfaces.iter().enumerate() {
             let mut d = q - surface.position;
             if periodic {
-                // Fractions near the box: no rounding function, which is a call on plain x86-64.
-                while d > 0.5 {
+                // Furthest fraction above the surface; the other way it is one box less.
+                let upper = match surface.cut {
+                    None => 0.5,
+                    Some(cut) if cut > surface.position => cut - surface.position,
+                    Some(cut) => cut - surface.position + 1.0,
+                };
+                // Fractions near the box: no rounding function, which is a call on plain x86-64. In a
+                // run that blows up they can be anything.
+                if d.abs() > 4.0 {
+                    d -= d.round();
+                }
+                while d > upper {
                     d -= 1.0;
                 }
-                while d < -0.5 {
+                while d < upper - 1.0 {
                     d += 1.0;
                 }
             }
@@ -72,5 +85,32 @@ impl Shared {
             }
         }
         best
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(cut: Option<f64>) -> Shared {
+        let surface = Surface { position: 0.6, orientation: 1.0, cut, lost: false };
+        Shared { surfaces: vec![surface], ..Shared::default() }
+    }
+
+    #[test]
+    fn a_thick_slab_with_vacuum_is_cut_in_the_vacuum() {
+        // A from 0.0 to 0.6, B from 0.6 to 0.8, vacuum above.
+        let shared = shared(Some(0.9));
+        for (q, depth) in [(0.02, -58.0), (0.59, -1.0), (0.79, 19.0), (-0.05, -65.0), (1.02, -58.0)] {
+            assert!((shared.depth(q, 100.0, true).1 - depth).abs() < 1e-9, "{q}");
+        }
+    }
+
+    #[test]
+    fn a_position_far_outside_ends_the_search_for_its_image() {
+        for q in [1e300, -1e17, f64::INFINITY, f64::NAN] {
+            let (_, depth) = shared(None).depth(q, 100.0, true);
+            assert!(depth.is_nan() || depth.is_infinite() || depth.abs() <= 50.0, "{q}: {depth}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::geometry::Cell;
 
 /// Format of the words; raised whenever they change.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// Writes words; integers are stored by their bits.
 #[derive(Debug, Default)]
@@ -72,7 +72,9 @@ impl Extractor {
             &shared
                 .surfaces
                 .iter()
-                .flat_map(|s| [s.position, s.orientation, f64::from(u8::from(s.lost))])
+                .flat_map(|s| {
+                    [s.position, s.orientation, f64::from(u8::from(s.lost)), s.cut.unwrap_or(f64::NAN)]
+                })
                 .collect::<Vec<_>>(),
         );
         w.floats(&[shared.region, shared.grid[0] as f64, shared.grid[1] as f64]);
@@ -126,8 +128,13 @@ impl Extractor {
         let mut shared = Shared { index: r.word()?, ..Shared::default() };
         let surfaces = r.floats()?;
         shared.surfaces = surfaces
-            .chunks_exact(3)
-            .map(|s| Surface { position: s[0], orientation: s[1], lost: s[2] > 0.5 })
+            .chunks_exact(4)
+            .map(|s| Surface {
+                position: s[0],
+                orientation: s[1],
+                lost: s[2] > 0.5,
+                cut: Some(s[3]).filter(|cut| !cut.is_nan()),
+            })
             .collect();
         let [region, g0, g1] = exactly(&r.floats()?)?;
         shared.region = region;

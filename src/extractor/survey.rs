@@ -102,6 +102,7 @@ pub fn locate(
                 position: if periodic { position.fract() } else { position },
                 orientation: if to_b { 1.0 } else { -1.0 },
                 lost: false,
+                cut: None,
             });
         }
     }
@@ -131,7 +132,23 @@ pub fn locate(
             ),
         ));
     }
+    if let ([surface], true) = (surfaces.as_mut_slice(), periodic) {
+        surface.cut = Some(middle_of_vacuum(&density, dense));
+    }
     Ok(surfaces)
+}
+
+/// Middle of the longest stretch without atoms, fractional.
+fn middle_of_vacuum(density: &[f64], dense: f64) -> f64 {
+    let (mut longest, mut end, mut empty) = (0, 0, 0);
+    // Twice around, for a stretch across the boundary.
+    for k in 0..2 * BINS {
+        empty = if density[k % BINS] > dense { 0 } else { empty + 1 };
+        if empty > longest && empty <= BINS {
+            (longest, end) = (empty, k);
+        }
+    }
+    ((end as f64 + 1.0 - 0.5 * longest as f64) / BINS as f64).fract()
 }
 
 /// Half-width of the region in force: the requested one, at most a quarter of the distance

@@ -111,12 +111,13 @@ pub mod border {
         fn dump_due(self: &Engine) -> bool;
         fn late_dump(self: &Engine) -> bool;
         fn dump_message(self: &Engine) -> Vec<f64>;
-        fn dump(self: &mut Engine, words: &[f64], step: i64);
+        fn dump(self: &mut Engine, words: &[f64], step: i64) -> bool;
         fn restart_file(self: &Engine, step: i64) -> String;
 
         // Verdict
         fn halt_style(self: &Engine) -> i32;
         fn halt_pending(self: &Engine) -> bool;
+        fn clear_halt(self: &mut Engine);
         fn reason(self: &mut Engine, file: &str, step: i64) -> String;
         fn output(self: &Engine, at: usize) -> f64;
         fn per_atom(self: &Engine) -> &[f64];

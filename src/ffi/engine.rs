@@ -41,6 +41,8 @@ pub struct Engine {
     packet: Vec<f64>,
     outputs: Vec<f64>,
     log: Vec<String>,
+    /// Faults, which `message no` does not silence.
+    warnings: Vec<String>,
     alarm: Option<Alarm>,
     /// An alarm came with the verdicts that the end of a run waited for.
     late_alarm: bool,
@@ -119,7 +121,7 @@ pub fn new_engine(words: &Vec<String>, host: &Host) -> Result<Box<Engine>> {
         let ring = config.blackbox.as_ref().map_or(0, |(frames, _)| *frames);
         Ok(Box::new(Engine {
             stress: false,
-            outputs: vec![f64::NAN; 1 + COLUMNS + ROWS * columns],
+            outputs: blank_outputs(columns),
             packet: Vec::new(),
             units: context.units,
             facts: HostFacts {
@@ -139,6 +141,7 @@ pub fn new_engine(words: &Vec<String>, host: &Host) -> Result<Box<Engine>> {
             saved: None,
             failure: None,
             log: Vec::new(),
+            warnings: Vec::new(),
             alarm: None,
             late_alarm: false,
             halt_reason: None,
@@ -146,6 +149,16 @@ pub fn new_engine(words: &Vec<String>, host: &Host) -> Result<Box<Engine>> {
             run: RunTimes::default(),
         }))
     })
+}
+
+/// What is shown before the first sample: unknown, but for the alarm (off), dropped windows (none) and
+/// the state (`no_sample`) of the vector.
+fn blank_outputs(columns: usize) -> Vec<f64> {
+    let mut outputs = vec![f64::NAN; 1 + COLUMNS + ROWS * columns];
+    for column in [5, 9, 10] {
+        outputs[column] = 0.0;
+    }
+    outputs
 }
 
 /// Runs `f`, turning a panic into an error.
@@ -272,14 +285,21 @@ impl Engine {
         self.ring.message()
     }
 
-    /// Writes the gathered flight recorder (rank 0).
-    pub fn dump(&mut self, words: &[f64], step: i64) {
+    /// Writes the gathered flight recorder (rank 0); false where its files cannot be written, so that
+    /// LAMMPS must not be asked for the restart file: it would end the run.
+    pub fn dump(&mut self, words: &[f64], step: i64) -> bool {
         let prefix = self.config.blackbox.as_ref().map_or("blackbox", |(_, prefix)| prefix.as_str());
         let file = format!("{prefix}.{step}.xyz");
         match std::fs::write(&file, blackbox::extended_xyz(words, &self.config.elements)) {
             Ok(()) => self.log.push(format!("flight recorder written to {file}")),
-            Err(e) => self.log.push(format!("WARNING: cannot write {file}: {e}")),
+            Err(e) => self.warnings.push(format!("WARNING: cannot write {file}: {e}")),
         }
+        let restart = self.restart_file(step);
+        let writable = std::fs::File::create(&restart);
+        if let Err(e) = &writable {
+            self.warnings.push(format!("WARNING: cannot write {restart}: {e}"));
+        }
+        writable.is_ok()
     }
 
     /// The restart file that belongs to a flight recorder dumped at `step`.
@@ -290,7 +310,11 @@ impl Engine {
 
     pub fn take_log(&mut self) -> Vec<String> {
         let lines = std::mem::take(&mut self.log);
-        if self.config.message { lines } else { Vec::new() }
+        let mut shown = std::mem::take(&mut self.warnings);
+        if self.config.message {
+            shown.extend(lines);
+        }
+        shown
     }
 
     /// 0 no, 1 soft, 2 hard, 3 continue.
@@ -319,7 +343,7 @@ impl Engine {
             self.log.push(format!("halts the run at step {step}; see {file}"));
         }
         if let Err(e) = std::fs::write(file, format!("{document:#}\n")) {
-            self.log.push(format!("WARNING: cannot write {file}: {e}"));
+            self.warnings.push(format!("WARNING: cannot write {file}: {e}"));
         }
         reason
     }
@@ -337,6 +361,14 @@ impl Engine {
         self.halt_reason.is_some() && self.config.halt != Halt::No
     }
 
+    /// A halt has ended this run and is not to end the next (`halt continue`).
+    pub fn clear_halt(&mut self) {
+        self.halt_reason = None;
+        if let Some(pipeline) = &mut self.pipeline {
+            pipeline.clear_halt();
+        }
+    }
+
     /// Waits for the verdicts still on their way, so that the record of the run is whole, and makes
     /// the table of where the time went; rank 0's own times.
     pub fn end_run(&mut self, loop_seconds: f64, communication: f64) -> Vec<String> {
@@ -345,7 +377,7 @@ impl Engine {
             self.late_alarm = !output.alarms.is_empty();
             self.report(output);
         }
-        let n = self.run.samples;
+        let n = std::mem::take(&mut self.run.samples);
         if n == 0 || !self.config.message || self.facts.rank != 0 {
             return Vec::new();
         }

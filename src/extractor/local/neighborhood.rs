@@ -21,7 +21,7 @@ impl Extractor {
         sections: &[Sections],
         scratch: &mut Scratch,
     ) -> Result<()> {
-        let radial_range = self.radial_range();
+        let radial_range = self.plan.rdf_range;
         for k in 0..scratch.active.len() {
             let a = scratch.active[k];
             let i = a.atom as usize;

@@ -141,7 +141,7 @@ impl Engine {
     /// Keeps what a sample, or the end of a run, has to tell.
     pub(super) fn report(&mut self, output: PipelineOutput) {
         self.run.dropped = output.dropped;
-        self.log.extend(output.messages);
+        self.warnings.extend(output.messages);
         for alarm in output.alarms {
             self.log.push(format!("ALARM: {}", alarm.reason()));
             self.alarm = Some(alarm);
