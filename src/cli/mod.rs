@@ -7,15 +7,18 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod campaign;
+mod completions;
 #[cfg(feature = "learn")]
 mod dataset;
 mod demo;
 mod descriptors;
 mod doctor;
+mod installed;
 mod interface;
 #[cfg(feature = "learn")]
 mod label;
 mod lammps;
+mod man;
 mod plugin;
 mod replay;
 mod table;
@@ -42,6 +45,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Campaign(campaign::Args),
+    Completions(completions::Args),
     #[cfg(feature = "learn")]
     Dataset(dataset::Args),
     Demo(demo::Args),
@@ -50,6 +54,7 @@ enum Command {
     Interface(interface::Args),
     #[cfg(feature = "learn")]
     Label(label::Args),
+    Man(man::Args),
     Plugin(plugin::Args),
     Replay(replay::Args),
     Table(table::Args),
@@ -59,6 +64,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Campaign(args) => campaign::run(args),
+        Command::Completions(args) => completions::run(args),
         #[cfg(feature = "learn")]
         Command::Dataset(args) => dataset::run(args),
         Command::Demo(args) => demo::run(args),
@@ -67,6 +73,7 @@ pub fn main() -> ExitCode {
         Command::Interface(args) => interface::run(args),
         #[cfg(feature = "learn")]
         Command::Label(args) => label::run(args),
+        Command::Man(args) => man::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Replay(args) => replay::run(args),
         Command::Table(args) => table::run(args),
