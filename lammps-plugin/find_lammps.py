@@ -63,6 +63,7 @@ def main():
         "mpiexec": owned("mpich", "mpiexec", "mpiexec.hydra") or owned("openmpi", "mpiexec"),
         "cmake": owned_in("cmake", "data", "bin", "cmake") or owned_in("cmake", "bin", "cmake"),
         "ninja": owned_in("ninja", "data", "bin", "ninja") or owned_in("ninja", "bin", "ninja"),
+        "plugin": owned("lammps-plugin-foreshock", "foreshockplugin.so"),
     }
     if "--cmake" not in sys.argv[1:]:
         json.dump(found, sys.stdout)

