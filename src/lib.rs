@@ -37,9 +37,15 @@ pub mod plot;
 pub mod potential;
 pub mod registry;
 pub mod replay;
+#[cfg(feature = "watch")]
+pub mod report;
 pub mod restart;
+#[cfg(feature = "watch")]
+pub mod serve;
 pub mod stream;
 pub mod units;
+#[cfg(feature = "watch")]
+pub mod watch;
 pub mod window;
 pub mod worker;
 

@@ -21,8 +21,14 @@ mod lammps;
 mod man;
 mod plugin;
 mod replay;
+#[cfg(feature = "watch")]
+mod report;
+#[cfg(feature = "watch")]
+mod serve;
 mod table;
 mod tools;
+#[cfg(feature = "watch")]
+mod watch;
 
 /// The command succeeded but has something to say.
 pub const WARNING: u8 = 1;
@@ -57,7 +63,13 @@ enum Command {
     Man(man::Args),
     Plugin(plugin::Args),
     Replay(replay::Args),
+    #[cfg(feature = "watch")]
+    Report(report::Args),
+    #[cfg(feature = "watch")]
+    Serve(serve::Args),
     Table(table::Args),
+    #[cfg(feature = "watch")]
+    Watch(watch::Args),
 }
 
 /// Parses the command line, runs the command and reports its error, once, on stderr.
@@ -76,7 +88,13 @@ pub fn main() -> ExitCode {
         Command::Man(args) => man::run(args),
         Command::Plugin(args) => plugin::run(args),
         Command::Replay(args) => replay::run(args),
+        #[cfg(feature = "watch")]
+        Command::Report(args) => report::run(args),
+        #[cfg(feature = "watch")]
+        Command::Serve(args) => serve::run(args),
         Command::Table(args) => table::run(args),
+        #[cfg(feature = "watch")]
+        Command::Watch(args) => watch::run(args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("foreshock: {error:#}");
@@ -167,6 +185,24 @@ mod tests {
     #[test]
     fn help_of_replay() {
         insta::assert_snapshot!(help(&["replay"]));
+    }
+
+    #[cfg(feature = "watch")]
+    #[test]
+    fn help_of_watch() {
+        insta::assert_snapshot!(help(&["watch"]));
+    }
+
+    #[cfg(feature = "watch")]
+    #[test]
+    fn help_of_report() {
+        insta::assert_snapshot!(help(&["report"]));
+    }
+
+    #[cfg(feature = "watch")]
+    #[test]
+    fn help_of_serve() {
+        insta::assert_snapshot!(help(&["serve"]));
     }
 
     #[test]

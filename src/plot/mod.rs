@@ -4,6 +4,7 @@
 //! only, after a run; the letters come from a font inside the executable, since the machines that
 //! run simulations often have none.
 
+pub mod panels;
 pub mod raster;
 pub mod run;
 mod story;

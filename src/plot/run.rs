@@ -14,11 +14,11 @@ use crate::error::{Error, Result};
 /// Width and height, pixels.
 pub const SIZE: (u32, u32) = (1200, 1200);
 
-const BLUE: RGBColor = RGBColor(0, 114, 178);
-const ORANGE: RGBColor = RGBColor(213, 94, 0);
-const INK: RGBColor = RGBColor(38, 38, 38);
-const GREY: RGBColor = RGBColor(110, 110, 110);
-const GRID: RGBColor = RGBColor(225, 225, 225);
+pub(super) const BLUE: RGBColor = RGBColor(0, 114, 178);
+pub(super) const ORANGE: RGBColor = RGBColor(213, 94, 0);
+pub(super) const INK: RGBColor = RGBColor(38, 38, 38);
+pub(super) const GREY: RGBColor = RGBColor(110, 110, 110);
+pub(super) const GRID: RGBColor = RGBColor(225, 225, 225);
 const LEARNING: RGBColor = RGBColor(238, 238, 238);
 const HEADING: i32 = 40;
 const LABEL: i32 = 32;
@@ -272,7 +272,7 @@ fn vertical_range(run: &Watched, panel: &Panel<'_>) -> (f64, f64) {
 }
 
 /// A number with no more digits than it needs; a real minus sign.
-fn format_number(value: f64) -> String {
+pub(super) fn format_number(value: f64) -> String {
     let rounded = (value * 1e4).round() / 1e4;
     let text = format!("{}", if rounded == 0.0 { 0.0 } else { rounded });
     text.replace('-', "−")
