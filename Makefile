@@ -198,7 +198,7 @@ pack-wheel: $(WHEEL_STAMP)
 	@$(FORESHOCK_WHEEL_CLI) completions bash >$(SHARE)/bash-completion/completions/foreshock
 	@$(FORESHOCK_WHEEL_CLI) completions zsh >$(SHARE)/zsh/site-functions/_foreshock
 	@$(FORESHOCK_WHEEL_CLI) completions fish >$(SHARE)/fish/vendor_completions.d/foreshock.fish
-	@tar -c --exclude='log.*' --exclude='run*' --exclude='*.table' --exclude=env.sh --exclude=.gitignore examples \
+	@tar -c --exclude='log.*' --exclude='run.jsonl*' --exclude='*.table' --exclude=env.sh --exclude=.gitignore examples \
 	  | tar -x -C $(SHARE)/foreshock
 	@$(FORESHOCK_WHEEL_CLI) table pedone --elements Li,Si,O \
 	  -o $(SHARE)/foreshock/examples/oxide-failing/pedone.table >/dev/null
