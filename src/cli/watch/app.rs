@@ -3,6 +3,7 @@
 //! One thread: looks at the streams, draws when something changed, waits for a key until the next
 //! look. The terminal is put back at the end, also after a panic.
 
+use std::io::IsTerminal;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -149,6 +150,10 @@ fn follow(terminal: &mut ratatui::DefaultTerminal, fleet: &mut Fleet, stop: &Ato
             (seen, drawn) = (changes, Some(now));
             app.update(fleet);
             terminal.draw(|frame| app.draw(frame, fleet, now, paint))?;
+        }
+        // A terminal that was closed under us reads as an endless end of file.
+        if !std::io::stdout().is_terminal() {
+            return Ok(());
         }
         let wait = if fleet.caught_up(now) { LOOK } else { Duration::ZERO };
         let mut pressed = event::poll(wait)?;
