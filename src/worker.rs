@@ -38,6 +38,10 @@ pub trait Detector: Send {
 
     /// Scores one window. Windows may be missing (dropped) but come in order.
     fn infer(&mut self, window: &WindowMessage) -> Score;
+
+    /// The run continues from a restart file: what was seen before is not known any more, as in a new
+    /// process. Detectors without memory of their own have nothing to forget.
+    fn restart(&mut self) {}
 }
 
 /// The model-free detector: the CUSUM on the instability index over its alarm level. Its state lives
@@ -326,6 +330,7 @@ pub(crate) mod tests {
             time_ps: 0.1 * frame as f64,
             features: Array2::zeros((8, 3)),
             capacity: 8,
+            baseline: std::sync::Arc::from([]),
             index: 0.5,
             cusum: 0.01 * frame as f64,
             top: Vec::new(),

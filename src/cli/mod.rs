@@ -13,12 +13,16 @@ mod dataset;
 mod demo;
 mod descriptors;
 mod doctor;
+#[cfg(feature = "learn")]
+mod evaluate;
 mod installed;
 mod interface;
 #[cfg(feature = "learn")]
 mod label;
 mod lammps;
 mod man;
+#[cfg(feature = "learn")]
+mod model;
 mod plugin;
 mod replay;
 #[cfg(feature = "watch")]
@@ -27,6 +31,8 @@ mod report;
 mod serve;
 mod table;
 mod tools;
+#[cfg(feature = "learn")]
+mod train;
 #[cfg(feature = "watch")]
 mod watch;
 
@@ -70,6 +76,12 @@ enum Command {
     Table(table::Args),
     #[cfg(feature = "watch")]
     Watch(watch::Args),
+    #[cfg(feature = "learn")]
+    Evaluate(evaluate::Args),
+    #[cfg(feature = "learn")]
+    Model(model::Args),
+    #[cfg(feature = "learn")]
+    Train(train::Args),
 }
 
 /// Parses the command line, runs the command and reports its error, once, on stderr.
@@ -95,6 +107,12 @@ pub fn main() -> ExitCode {
         Command::Table(args) => table::run(args),
         #[cfg(feature = "watch")]
         Command::Watch(args) => watch::run(args),
+        #[cfg(feature = "learn")]
+        Command::Evaluate(args) => evaluate::run(args),
+        #[cfg(feature = "learn")]
+        Command::Model(args) => model::run(args),
+        #[cfg(feature = "learn")]
+        Command::Train(args) => train::run(args),
     };
     result.unwrap_or_else(|error| {
         eprintln!("foreshock: {error:#}");

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use foreshock::decision::{Alarm, StateCode, Verdict};
-use foreshock::replay::{Replayed, Report, replay};
+use foreshock::replay::{Replayed, Report, replay_with};
 use foreshock::stream::{Header, Line, Reader, Writer};
 use serde_json::json;
 
@@ -33,6 +33,9 @@ pub struct Args {
     /// Fail unless every recorded verdict is replayed bit for bit
     #[arg(long)]
     check: bool,
+    /// The model that spoke in the run, where it is no longer where the run found it
+    #[arg(long, value_name = "FILE.safetensors")]
+    model: Option<PathBuf>,
     /// Write the stream again with the replayed verdicts in place of the recorded ones
     #[arg(short, long, value_name = "OUT.jsonl")]
     output: Option<PathBuf>,
@@ -52,7 +55,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let mut copy = args.output.as_deref().map(|path| start_copy(path, &args.file, &header)).transpose()?;
     let mut watch = Watch::default();
     let mut failure = None;
-    let report = replay(reader, &mut |item| {
+    let report = replay_with(reader, args.model.as_deref(), &mut |item| {
         let written = match &mut copy {
             Some(copy) => copy_item(copy, &item),
             None => Ok(()),

@@ -6,11 +6,8 @@ use super::timing::{length_name, time_name};
 use super::value::{choice, integer, logical, looks_numeric, name, number, types};
 use super::{Axis, CutoffSpec, DetectorKind, FixConfig, Halt, Mode, ModelSpec, Role};
 use crate::elements;
+use crate::model::detector::BUILTIN;
 use crate::units::UnitStyle;
-
-/// Whether this version can load learned models, built in or from files. Everything that depends on
-/// it is in [`model_and_detector`].
-const LEARNED_MODELS: bool = false;
 
 /// Most frames the flight recorder keeps.
 const MAX_BLACKBOX_FRAMES: u64 = 10_000;
@@ -98,11 +95,11 @@ pub(super) fn build(
         return Err(find(Keyword::Normal)
             .map_or_else(|| ArgError::fix(STYLE_WORD, message), |g| g.error_at(Some(0), message)));
     }
-    (config.model, config.detector) = model_and_detector(model, detector, context.units, LEARNED_MODELS)
+    (config.model, config.detector) = model_and_detector(model, detector, context.units, BUILTIN.is_some())
         .map_err(|(keyword, expected)| match find(keyword) {
-            Some(setting) => setting.refuse(0, keyword.name(), expected),
-            None => ArgError::fix(STYLE_WORD, &format!("{}: expected {expected}", keyword.name())),
-        })?;
+        Some(setting) => setting.refuse(0, keyword.name(), expected),
+        None => ArgError::fix(STYLE_WORD, &format!("{}: expected {expected}", keyword.name())),
+    })?;
     config.timing(context.dt_ps, context.units).map_err(|fault| {
         match Keyword::parse(fault.keyword).and_then(find) {
             Some(setting) => setting.error_at(Some(setting.values.len() - 1), &fault.message),
@@ -238,32 +235,27 @@ fn model_spec(given: &Given) -> Result<ModelSpec, ArgError> {
 }
 
 /// The model and who speaks the verdict, with their defaults: the built-in model where there is one,
-/// else none; the model speaks where one is loaded. `learned` is [`LEARNED_MODELS`]. The error is the
-/// keyword at fault and what was expected of it.
+/// else none; the model speaks where one is loaded. The error is the keyword at fault and what was
+/// expected of it.
 fn model_and_detector(
     model: Option<ModelSpec>,
     detector: Option<DetectorKind>,
     units: UnitStyle,
-    learned: bool,
+    builtin: bool,
 ) -> Result<(ModelSpec, DetectorKind), (Keyword, &'static str)> {
     let reduced = units == UnitStyle::Lj;
-    let default = if learned && !reduced { ModelSpec::Builtin } else { ModelSpec::None };
+    let default = if builtin && !reduced { ModelSpec::Builtin } else { ModelSpec::None };
     let model = model.unwrap_or(default);
     if reduced && model == ModelSpec::Builtin {
         return Err((Keyword::Model, "FILE or none, since the built-in model knows no reduced units"));
     }
-    if !learned && model != ModelSpec::None {
-        return Err((Keyword::Model, "none, since this version has no learned models yet"));
+    if !builtin && model == ModelSpec::Builtin {
+        return Err((Keyword::Model, "FILE or none, since this version has no built-in model yet"));
     }
     let speaks = if model == ModelSpec::None { DetectorKind::Cusum } else { DetectorKind::Model };
     let detector = detector.unwrap_or(speaks);
     if detector == DetectorKind::Model && model == ModelSpec::None {
-        let expected = if learned {
-            "cusum, since there is no model (model none)"
-        } else {
-            "cusum, since this version has no learned models yet"
-        };
-        return Err((Keyword::Detector, expected));
+        return Err((Keyword::Detector, "cusum, since there is no model (model none)"));
     }
     Ok((model, detector))
 }
@@ -339,17 +331,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn without_learned_models_the_cusum_speaks() {
+    fn without_a_builtin_model_the_cusum_speaks_unless_a_file_is_given() {
         let made = model_and_detector(None, None, UnitStyle::Metal, false);
         assert_eq!(made, Ok((ModelSpec::None, DetectorKind::Cusum)));
-        for model in [ModelSpec::Builtin, ModelSpec::File("m.safetensors".into())] {
-            let fault = model_and_detector(Some(model), None, UnitStyle::Metal, false).expect_err("none yet");
-            assert_eq!(fault.0, Keyword::Model);
-        }
+        let file = ModelSpec::File("m.safetensors".into());
+        let made = model_and_detector(Some(file.clone()), None, UnitStyle::Metal, false);
+        assert_eq!(made, Ok((file, DetectorKind::Model)));
+        let fault = model_and_detector(Some(ModelSpec::Builtin), None, UnitStyle::Metal, false);
+        assert_eq!(fault.expect_err("none yet").0, Keyword::Model);
     }
 
     #[test]
-    fn with_learned_models_the_builtin_one_is_the_default_except_in_reduced_units() {
+    fn a_builtin_model_is_the_default_except_in_reduced_units() {
         let made = model_and_detector(None, None, UnitStyle::Real, true);
         assert_eq!(made, Ok((ModelSpec::Builtin, DetectorKind::Model)));
         let made = model_and_detector(None, None, UnitStyle::Lj, true);

@@ -111,6 +111,9 @@ pub fn new_engine(words: &Vec<String>, host: &Host) -> Result<Box<Engine>> {
         let timing = config
             .timing(context.dt_ps, context.units)
             .map_err(|fault| Error::Limit(format!("fix foreshock: {}", fault.message)))?;
+        // Before anything runs, and on every rank alike; rank 0 reads it again when its pipeline starts.
+        crate::model::detector::of(&config, context.units, context.dt_ps)
+            .map_err(|e| Error::Limit(format!("fix foreshock: {e}")))?;
         let plan = Plan::new(&config, &timing, context.units, host.ntypes, host.dimension);
         let rules = match &config.label {
             Some(path) => Rules::read(path, host.ntypes)?,

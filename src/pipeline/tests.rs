@@ -2,7 +2,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Axis, CutoffSpec, ModelSpec};
+use crate::config::{Axis, CutoffSpec, DetectorKind, ModelSpec};
 use crate::frame::Condition;
 use crate::replay::{Replayed, Report, replay};
 use crate::stream::Reader;
@@ -409,4 +409,85 @@ fn a_model_without_a_model_is_refused() {
     config.detector = DetectorKind::Model;
     let message = Pipeline::new(&config, &facts()).expect_err("no model").to_string();
     assert_eq!(message, "detector = 'model': expected cusum, as no model is loaded");
+}
+
+#[test]
+fn a_models_live_verdicts_are_the_replayed_ones_bit_for_bit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (k, model) in crate::model::detector::tests::models().into_iter().enumerate() {
+        let file = folder.path().join(format!("model-{k}.safetensors"));
+        model.write(&file).expect("written");
+        for mode in [Mode::Sync, Mode::Async] {
+            let path = folder.path().join(format!("stream-{k}-{mode:?}.jsonl"));
+            let config = FixConfig {
+                window: 64,
+                model: ModelSpec::File(file.clone()),
+                detector: DetectorKind::Model,
+                ..config(mode, Some(&path))
+            };
+            let facts = Facts { config: config.to_json(), ..facts() };
+            let mut pipeline = Pipeline::new(&config, &facts).expect("the model fits");
+            for (number, sample) in samples(260).into_iter().enumerate() {
+                pipeline.push(sample).expect("in order");
+                if number == 170 {
+                    // A restart: a new process continues from the saved state.
+                    let state = pipeline.serialize();
+                    drop(pipeline);
+                    pipeline = Pipeline::new(&config, &facts).expect("the model fits");
+                    pipeline.deserialize(&state).expect("the same set-up");
+                }
+            }
+            pipeline.end_run();
+            let (verdicts, report) = replayed(&path);
+            assert_eq!(report.different, 0, "{:?}", report.differences.first());
+            assert_eq!(report.recorded, report.verdicts);
+            let scored = verdicts.iter().filter(|v| v.p_warning.is_finite()).count();
+            // Frames come faster than a run's: the asynchronous queue drops most windows.
+            assert!(scored > if mode == Mode::Sync { 250 } else { 10 }, "{mode:?}: {scored}");
+            let header = Reader::open(&path).expect("a stream").header().clone();
+            assert_eq!(header.model_hash.as_deref(), Some(model.hash.as_str()));
+            // Another model in the file's place is noticed.
+            let other = crate::model::detector::tests::models().remove((k + 1) % 3);
+            let elsewhere = folder.path().join("other.safetensors");
+            other.write(&elsewhere).expect("written");
+            let reader = Reader::open(&path).expect("a stream");
+            let error = crate::replay::replay_with(reader, Some(&elsewhere), &mut |_| Ok(()));
+            assert!(error.expect_err("another model").to_string().contains("the model of the recording"));
+        }
+    }
+}
+
+#[test]
+fn a_model_that_does_not_fit_is_refused_with_what_would() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("model.safetensors");
+    crate::model::detector::tests::models().remove(0).write(&file).expect("written");
+    let with = |change: &dyn Fn(&mut FixConfig, &mut Facts)| {
+        let mut config = FixConfig {
+            window: 64,
+            model: ModelSpec::File(file.clone()),
+            detector: DetectorKind::Model,
+            ..config(Mode::Sync, None)
+        };
+        let mut facts = facts();
+        change(&mut config, &mut facts);
+        Pipeline::new(&config, &facts).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(with(&|_, _| {}), Ok(()));
+    type Change<'a> = &'a dyn Fn(&mut FixConfig, &mut Facts);
+    let cases: [(Change<'_>, &str); 4] = [
+        (&|c, _| c.every = 20, "N = '20': expected 50, as the model was trained on a sample every 0.1 ps"),
+        (
+            &|c, f| (c.every, f.dt_ps) = (3, 0.03),
+            "N = '3': expected a time step that divides the model's sampling interval of 0.1 ps",
+        ),
+        (&|c, _| c.lag = 2.0, "lag = '2': expected 1, as the model was trained"),
+        (
+            &|_, f| f.units = UnitStyle::Lj,
+            "units = 'lj': expected units with a time, as the model was trained in ps",
+        ),
+    ];
+    for (change, message) in cases {
+        assert_eq!(with(change), Err(message.to_owned()));
+    }
 }

@@ -10,6 +10,7 @@ pub mod anomalous;
 pub mod baseline;
 pub mod features;
 pub mod instability;
+pub mod level;
 #[cfg(test)]
 pub(crate) mod synthetic;
 
@@ -25,6 +26,7 @@ use crate::restart::{Decoder, Encoder};
 use anomalous::Anomalous;
 use features::{Feature, History};
 use instability::{Contribution, Index};
+use level::{Level, Levels};
 
 /// Frames with any value that a window needs before it is judged.
 pub const MIN_WINDOW: usize = 8;
@@ -182,6 +184,8 @@ pub struct WindowMessage {
     pub features: Array2<f64>,
     /// Frames of a full window.
     pub capacity: usize,
+    /// Mean and standard deviation per column over the run's own baseline.
+    pub baseline: Levels,
     /// Instability index of the last frame.
     pub index: f64,
     /// CUSUM statistic over its alarm level.
@@ -212,6 +216,7 @@ struct Interface {
     anomalous: Anomalous,
     history: History,
     rows: VecDeque<Vec<f64>>,
+    level: Level,
     index: Index,
 }
 
@@ -233,6 +238,7 @@ impl WindowStage {
             anomalous: Anomalous::new(lag),
             history: History::new(lag, settings.lag_ps),
             rows: VecDeque::new(),
+            level: Level::default(),
             index: Index::new(lag),
         };
         let interfaces = vec![interface; settings.interfaces];
@@ -300,6 +306,7 @@ impl WindowStage {
             for row in &interface.rows {
                 out.f64s(row);
             }
+            interface.level.encode(out);
             interface.index.encode(out);
         }
     }
@@ -329,6 +336,7 @@ impl WindowStage {
             interface.anomalous.decode(input)?;
             interface.history.decode(input)?;
             interface.rows = features::decode_rows(input, width)?.into();
+            interface.level.decode(input, width)?;
             interface.index.decode(input, self.plan.len())?;
         }
         Ok(())
@@ -371,6 +379,7 @@ impl Interface {
             let (start, end) = settings.baseline();
             if frame.time_ps >= start {
                 self.index.learn(features);
+                self.level.add(self.rows.back().expect("a row was recorded"));
             }
             if frame.time_ps >= end && self.index.collected() >= baseline::MIN_FRAMES {
                 self.index.complete();
@@ -400,6 +409,7 @@ impl Interface {
             time_ps: frame.time_ps,
             features: Array2::from_shape_fn((self.rows.len(), columns), |(i, j)| self.rows[i][j]),
             capacity: settings.window,
+            baseline: self.level.levels(columns),
             index: output.index,
             cusum: output.cusum,
             top: instability::top(&distance, plan, TOP),

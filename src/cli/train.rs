@@ -1,0 +1,131 @@
+//! `foreshock train`: train the methods of a plan.
+
+mod progress;
+
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use foreshock::dataset::Table;
+use foreshock::learn::plan::{Plan, Recipe};
+use foreshock::learn::run;
+
+/// Train the methods of a plan: networks, boosted trees, baselines and nulls.
+///
+/// Every method and seed has a folder OUT/NAME/seed-N with its model, what it says of the validation
+/// and test series, and its epochs. What is there already is not trained again; an interrupted training
+/// goes on after its last epoch. Equal seeds give equal models, bit for bit.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  foreshock train examples/learn/paper.yaml --only tcn -j 2")]
+pub struct Args {
+    /// The plan
+    plan: PathBuf,
+    /// Train these methods only
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// Train these seeds only
+    #[arg(long, value_name = "N")]
+    seed: Vec<u64>,
+    /// Methods and seeds trained at once, each in a process of its own
+    #[arg(short, long, default_value_t = 1, value_name = "N")]
+    jobs: usize,
+    /// Train again what is there already
+    #[arg(long)]
+    again: bool,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// When the plan or the data cannot be used, or a training fails.
+pub fn run(args: Args) -> Result<ExitCode> {
+    let plan = Plan::read(&args.plan)?;
+    for name in &args.only {
+        if !plan.methods.iter().any(|recipe| recipe.name == *name) {
+            let known: Vec<&str> = plan.methods.iter().map(|recipe| recipe.name.as_str()).collect();
+            bail!("--only {name}: expected one of {}", known.join(", "));
+        }
+    }
+    let table = Table::read(&plan.data.path)?;
+    let chosen = |recipe: &&Recipe| args.only.is_empty() || args.only.contains(&recipe.name);
+    let mut work: Vec<(&Recipe, u64)> = Vec::new();
+    for recipe in plan.methods.iter().filter(chosen) {
+        for &seed in plan.seeds_of(recipe) {
+            let wanted = args.seed.is_empty() || args.seed.contains(&seed);
+            if wanted && (args.again || !run::is_done(&table, &plan, recipe, seed)) {
+                work.push((recipe, seed));
+            }
+        }
+    }
+    if work.is_empty() {
+        println!("nothing to train: {} is complete", plan.out.display());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if args.jobs > 1 && work.len() > 1 {
+        return parallel(&args, &work);
+    }
+    for (recipe, seed) in work {
+        let mut progress = progress::watch(&recipe.name, seed, recipe.training.epochs);
+        let done = run::run(&table, &plan, recipe, seed, progress.as_mut())
+            .with_context(|| format!("{} with seed {seed}", recipe.name))?;
+        drop(progress);
+        let folder = plan.folder(recipe, seed);
+        if !done {
+            bail!("{}: interrupted; the same command goes on", folder.display());
+        }
+        println!("{} seed {seed}: {}", recipe.name, folder.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One process per method and seed: burn's generator of random numbers is one per process.
+fn parallel(args: &Args, work: &[(&Recipe, u64)]) -> Result<ExitCode> {
+    let program = std::env::current_exe().context("own path")?;
+    let mut waiting = work.iter();
+    let mut running: Vec<(String, Child)> = Vec::new();
+    let mut failed = Vec::new();
+    let bar = indicatif::ProgressBar::new(work.len() as u64).with_style(
+        indicatif::ProgressStyle::with_template("{bar:30} {pos}/{len} trained, {msg} [{elapsed}]")
+            .context("progress bar")?,
+    );
+    loop {
+        while running.len() < args.jobs
+            && let Some((recipe, seed)) = waiting.next()
+        {
+            let mut command = Command::new(&program);
+            command.arg("train").arg(&args.plan).args(["--only", &recipe.name]);
+            command.args(["--seed", &seed.to_string()]).stdout(Stdio::null());
+            if args.again {
+                command.arg("--again");
+            }
+            let child = command.spawn().context("starting a process of its own")?;
+            running.push((format!("{} seed {seed}", recipe.name), child));
+        }
+        if running.is_empty() {
+            break;
+        }
+        let names: Vec<&str> = running.iter().map(|(name, _)| name.as_str()).collect();
+        bar.set_message(names.join(", "));
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let mut still = Vec::new();
+        for (name, mut child) in running {
+            match child.try_wait().with_context(|| name.clone())? {
+                None => still.push((name, child)),
+                Some(status) => {
+                    bar.inc(1);
+                    if !status.success() {
+                        failed.push(name);
+                    }
+                }
+            }
+        }
+        running = still;
+    }
+    bar.finish_and_clear();
+    if !failed.is_empty() {
+        bail!("failed: {}", failed.join(", "));
+    }
+    println!("trained {}", work.len());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,322 @@
+//! Numbers of the figures: what happens over time, and which descriptors matter when.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::evaluate::{Method, Prepared};
+use super::folds::{Fold, IN_DOMAIN};
+use super::inputs::standardise;
+use super::plan::category_of;
+use super::random::Random;
+use super::run::{MODEL, PERSIST};
+use super::score::alarms::quantile;
+use super::score::bootstrap::{Interval, resamples};
+use super::score::breakpoint::breakpoint;
+use super::scored::Scored;
+use crate::error::Result;
+use crate::model::Model;
+use crate::model::stream::stream;
+use crate::registry::Category;
+
+/// A value over a grid, with the quartiles over series or an interval over runs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Curve {
+    /// Name.
+    pub name: String,
+    /// Place, value, low, high; NaN is null.
+    pub points: Vec<[Option<f64>; 4]>,
+}
+
+fn point(values: [f64; 4]) -> [Option<f64>; 4] {
+    values.map(|v| v.is_finite().then_some(v))
+}
+
+/// Fig. 1: the instability index of stable and unstable series.
+#[derive(Debug, Clone, Serialize)]
+pub struct Index {
+    /// Median and quartiles over the time since the first verdict, ps.
+    pub since_baseline: Vec<Curve>,
+    /// Of unstable series over the time before the event, ps.
+    pub before_event: Vec<Curve>,
+}
+
+/// Fig. 1 from all series of the data set that are used.
+#[must_use]
+pub fn index(data: &Prepared) -> Index {
+    const STEP: f64 = 0.5;
+    let used: Vec<_> = data
+        .set
+        .series
+        .iter()
+        .zip(&data.folds)
+        .filter(|(s, fold)| **fold != Fold::Unused && s.verdicts().next().is_some())
+        .map(|(s, _)| s)
+        .collect();
+    type Kind = fn(&super::prepare::Prepared) -> bool;
+    let kinds: [(&str, Kind); 3] = [
+        ("stable", |s| s.event_ps.is_none() && s.onset_ps.is_none()),
+        ("reconstructing only", |s| s.event_ps.is_none() && s.onset_ps.is_some()),
+        ("unstable", |s| s.event_ps.is_some()),
+    ];
+    let curve = |name: &str, of: &dyn Fn(&super::prepare::Prepared) -> Option<f64>| {
+        // Values by place on the grid; `of` gives a series' origin of time.
+        let mut places: BTreeMap<i64, Vec<f64>> = BTreeMap::new();
+        for series in &used {
+            let Some(origin) = of(series) else { continue };
+            let mut mine: BTreeMap<i64, (f64, f64)> = BTreeMap::new();
+            for frame in series.verdicts() {
+                let value = series.model_free[frame][0];
+                if value.is_finite() {
+                    let slot =
+                        mine.entry(((series.time_ps[frame] - origin) / STEP).floor() as i64).or_default();
+                    slot.0 += value;
+                    slot.1 += 1.0;
+                }
+            }
+            for (place, (sum, count)) in mine {
+                places.entry(place).or_default().push(sum / count);
+            }
+        }
+        let points = places
+            .iter()
+            .filter(|(_, values)| values.len() >= 3)
+            .map(|(place, values)| {
+                let [low, middle, high] = [0.25, 0.5, 0.75].map(|q| quantile(values, q));
+                point([(*place as f64 + 0.5) * STEP, middle, low, high])
+            })
+            .collect();
+        Curve { name: name.to_owned(), points }
+    };
+    let first = |s: &super::prepare::Prepared| s.verdicts().next().map(|frame| s.time_ps[frame]);
+    Index {
+        since_baseline: kinds
+            .iter()
+            .map(|(name, is)| curve(name, &|s| if is(s) { first(s) } else { None }))
+            .collect(),
+        before_event: vec![curve("unstable", &|s| s.event_ps)],
+    }
+}
+
+/// Fig. 3: precision and recall of "this interface becomes unstable" from what was seen so far.
+#[derive(Debug, Clone, Serialize)]
+pub struct Early {
+    /// Method.
+    pub method: String,
+    /// Over the observed share of the trajectory.
+    pub by_fraction: [Curve; 2],
+    /// Over the time before the event, ps.
+    pub by_time: [Curve; 2],
+    /// Where the recall's slope changes, as a share of the trajectory.
+    pub turning_point: Interval,
+    /// Harmonic mean of accuracy and earliness, 2 A (1 - E) / (A + 1 - E).
+    pub harmonic_mean: Interval,
+}
+
+/// Alarms by a share of the trajectory: (recall, precision).
+fn early_at(scored: &Scored, weights: &[f64], until: &dyn Fn(f64, f64, Option<f64>) -> f64) -> (f64, f64) {
+    let (mut hit, mut events, mut alarmed) = (0.0, 0.0, 0.0);
+    for judged in &scored.judged {
+        let (trace, weight) = (&judged.trace, weights[judged.run]);
+        let Some(&first) = trace.time_ps.first() else { continue };
+        let limit = until(first, trace.end_ps, trace.event_ps);
+        let alarm = trace.alarm(scored.threshold, PERSIST).is_some_and(|a| a <= limit);
+        let event = trace.event_ps.is_some();
+        events += weight * f64::from(u8::from(event));
+        alarmed += weight * f64::from(u8::from(alarm));
+        hit += weight * f64::from(u8::from(alarm && event));
+    }
+    (hit / events, hit / alarmed)
+}
+
+/// Fig. 3 of one method's verdicts.
+#[must_use]
+pub fn early(name: &str, scored: &Scored, draws: usize) -> Early {
+    let drawn = resamples(scored.runs, draws, 1);
+    let ones = vec![1.0; scored.runs];
+    let fractions: Vec<f64> = (1..=40).map(|k| f64::from(k) / 40.0).collect();
+    let times: Vec<f64> = (0..=60).map(|k| f64::from(k) * 0.5).collect();
+    let at_fraction = |weights: &[f64], f: f64| {
+        early_at(scored, weights, &|first, end, _| first + f * (end - first) + 1e-9)
+    };
+    // A stable series is given its whole length: its alarm counts against precision at any time.
+    let at_time = |weights: &[f64], before: f64| {
+        early_at(scored, weights, &|_, end, event| event.map_or(end, |e| e - before) + 1e-9)
+    };
+    type At<'a> = &'a dyn Fn(&[f64], f64) -> (f64, f64);
+    let curves = |places: &[f64], at: At<'_>| {
+        let both = [|p: (f64, f64)| p.0, |p: (f64, f64)| p.1];
+        let names = ["recall", "precision"];
+        [0, 1].map(|k| Curve {
+            name: names[k].to_owned(),
+            points: places
+                .iter()
+                .map(|&place| {
+                    let samples: Vec<f64> = drawn.iter().map(|w| both[k](at(w, place))).collect();
+                    let value = both[k](at(&ones, place));
+                    point([place, value, quantile(&samples, 0.025), quantile(&samples, 0.975)])
+                })
+                .collect(),
+        })
+    };
+    let turning = |weights: &[f64]| {
+        let recall: Vec<f64> = fractions.iter().map(|&f| at_fraction(weights, f).0).collect();
+        breakpoint(&fractions, &recall)
+    };
+    let harmonic = |weights: &[f64]| {
+        let (mut right, mut earliness, mut total) = (0.0, 0.0, 0.0);
+        for judged in &scored.judged {
+            let (trace, weight) = (&judged.trace, weights[judged.run]);
+            let Some(&first) = trace.time_ps.first() else { continue };
+            let alarm = trace.alarm(scored.threshold, PERSIST);
+            let in_time = alarm.filter(|&a| trace.event_ps.is_none_or(|e| a <= e - scored.gap_ps));
+            right += weight * f64::from(u8::from(in_time.is_some() == trace.event_ps.is_some()));
+            let decided = alarm.unwrap_or(trace.end_ps);
+            earliness += weight * (decided - first) / (trace.end_ps - first).max(1e-9);
+            total += weight;
+        }
+        let (a, e) = (right / total, earliness / total);
+        2.0 * a * (1.0 - e) / (a + 1.0 - e)
+    };
+    let spread = |value: f64, values: Vec<f64>| Interval {
+        value,
+        low: quantile(&values, 0.025),
+        high: quantile(&values, 0.975),
+    };
+    Early {
+        method: name.to_owned(),
+        by_fraction: curves(&fractions, &at_fraction),
+        by_time: curves(&times, &at_time),
+        turning_point: spread(turning(&ones), drawn.iter().map(|w| turning(w)).collect()),
+        harmonic_mean: spread(harmonic(&ones), drawn.iter().map(|w| harmonic(w)).collect()),
+    }
+}
+
+/// Fig. 4: what is lost at each stage without a category of descriptors.
+#[derive(Debug, Clone, Serialize)]
+pub struct Importance {
+    /// Method.
+    pub method: String,
+    /// Stage of the evolution, by the true state of the frame.
+    pub stage: String,
+    /// The paper's scale.
+    pub category: String,
+    /// Mean fall of the true state's probability when the category's values are those of a stable series
+    /// of the same condition at the same time.
+    pub fall: Interval,
+}
+
+/// Fig. 4 for a method whose model is there; empty without.
+///
+/// # Errors
+/// What reading and standardising return.
+pub fn importance(method: &Method<'_>, plan: &super::plan::Plan, draws: usize) -> Result<Vec<Importance>> {
+    let (recipe, data) = (method.recipe, method.data);
+    let seed = plan.seeds_of(recipe)[0];
+    let path = plan.folder(recipe, seed).join(MODEL);
+    if !path.is_file() {
+        return Ok(Vec::new());
+    }
+    let model = Model::read(&path)?;
+    let standardised = standardise(&data.set, &data.folds, recipe)?;
+    let mut stream = stream(&model)?;
+    let set = &data.set;
+    let members: Vec<usize> = (0..set.series.len())
+        .filter(|&k| {
+            data.folds[k] == Fold::Test(IN_DOMAIN.to_owned()) && set.series[k].verdicts().next().is_some()
+        })
+        .collect();
+    let stable: Vec<usize> = (0..set.series.len())
+        .filter(|&k| {
+            let one = &set.series[k];
+            data.folds[k] != Fold::Unused
+                && one.event_ps.is_none()
+                && one.onset_ps.is_none()
+                && one.verdicts().next().is_some()
+        })
+        .collect();
+    let mut random = Random::new(seed, 0x0CC1);
+    let columns = standardised.columns.len();
+    let categories = [
+        ("global dynamics", Category::GlobalDynamics),
+        ("local structure", Category::LocalStructure),
+        ("anomalous dynamics", Category::AnomalousDynamics),
+    ];
+    let mut runs: Vec<&str> = Vec::new();
+    // Sum and count of falls by (run, state, category).
+    let mut falls: BTreeMap<(usize, usize, usize), (f64, f64)> = BTreeMap::new();
+    for &k in &members {
+        let (series, sequence) = (&set.series[k], &standardised.sequences[k]);
+        let matched: Vec<usize> = stable
+            .iter()
+            .copied()
+            .filter(|&d| d != k && set.series[d].stratum() == series.stratum())
+            .collect();
+        let pool = if matched.is_empty() { &stable } else { &matched };
+        let others: Vec<usize> = pool.iter().copied().filter(|&d| d != k).collect();
+        if others.is_empty() {
+            continue;
+        }
+        let donor = others[random.below(others.len())];
+        let run = runs.iter().position(|r| *r == series.lineage).unwrap_or_else(|| {
+            runs.push(&series.lineage);
+            runs.len() - 1
+        });
+        let mut say = |hidden: Option<Category>| {
+            stream.reset();
+            let mut said = Vec::new();
+            let other = &standardised.sequences[donor];
+            let mut row = vec![0.0; sequence.channels];
+            for frame in series.first..series.frames() {
+                let from = (frame - series.first + set.series[donor].first).min(other.frames() - 1);
+                for (channel, value) in row.iter_mut().enumerate() {
+                    let hide =
+                        hidden.is_some() && category_of(&standardised.columns[channel % columns]) == hidden;
+                    let (source, at) = if hide { (other, from) } else { (sequence, frame) };
+                    *value = source.inputs[at * sequence.channels + channel];
+                }
+                stream.push(&row);
+                if series.judged[frame] {
+                    said.push(stream.say());
+                }
+            }
+            said
+        };
+        let whole = say(None);
+        for (c, (_, category)) in categories.iter().enumerate() {
+            let without = say(Some(*category));
+            for ((frame, a), b) in series.verdicts().zip(&whole).zip(&without) {
+                if let Some(state) = series.state[frame].map(usize::from) {
+                    let slot = falls.entry((run, state, c)).or_default();
+                    slot.0 += f64::from(a.states[state] - b.states[state]);
+                    slot.1 += 1.0;
+                }
+            }
+        }
+    }
+    let drawn = resamples(runs.len(), draws, 1);
+    let mut result = Vec::new();
+    for (state, stage) in set.classes.iter().enumerate() {
+        for (c, (category, _)) in categories.iter().enumerate() {
+            let mean = |weights: &[f64]| {
+                let parts = falls.iter().filter(|((_, s, k), _)| (*s, *k) == (state, c));
+                let (sum, count) = parts.fold((0.0, 0.0), |(sum, count), ((run, ..), (s, n))| {
+                    (sum + weights[*run] * s, count + weights[*run] * n)
+                });
+                sum / count
+            };
+            let samples: Vec<f64> = drawn.iter().map(|w| mean(w)).collect();
+            result.push(Importance {
+                method: recipe.name.clone(),
+                stage: stage.clone(),
+                category: (*category).to_owned(),
+                fall: Interval {
+                    value: mean(&vec![1.0; runs.len()]),
+                    low: quantile(&samples, 0.025),
+                    high: quantile(&samples, 0.975),
+                },
+            });
+        }
+    }
+    Ok(result)
+}

@@ -1,0 +1,164 @@
+//! The methods of the comparison, all through one interface: train on a set's training series, say
+//! something at every judged frame of all others.
+
+#[cfg(feature = "train")]
+mod network;
+mod plain;
+mod rocket;
+#[cfg(feature = "train")]
+mod support;
+mod trees;
+
+use std::path::Path;
+
+use super::folds::Fold;
+use super::inputs::{Standardised, standardise};
+use super::plan::{Method, Recipe};
+use super::prepare::{Prepared, Set};
+use super::training::{Epoch, Observer};
+use super::verdicts::Verdicts;
+use crate::error::{Error, Result};
+use crate::model::Model;
+use crate::model::meta::{FORMAT, Kind, Meta, Target};
+use crate::model::stream::{Said, stream};
+use crate::model::tensors::Tensors;
+
+/// What training a method led to.
+#[derive(Debug)]
+pub struct Trained {
+    /// The model, where the method is one that the fix can load.
+    pub model: Option<Model>,
+    /// What it says of the series it was not trained on; `None` when training was interrupted.
+    pub verdicts: Option<Verdicts>,
+    /// Epochs of a network.
+    pub history: Vec<Epoch>,
+}
+
+/// Everything a method is given.
+#[derive(Debug, Clone, Copy)]
+pub struct Lesson<'a> {
+    /// The data.
+    pub set: &'a Set,
+    /// What each series is for.
+    pub folds: &'a [Fold],
+    /// The method's settings.
+    pub recipe: &'a Recipe,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// Trains a method.
+///
+/// # Errors
+/// What standardising, training or writing checkpoints returns.
+pub fn train(
+    lesson: Lesson<'_>,
+    checkpoint: Option<(&Path, &str)>,
+    observer: &mut dyn Observer,
+) -> Result<Trained> {
+    let Lesson { set, folds, recipe, .. } = lesson;
+    let standardised = standardise(set, folds, recipe)?;
+    let untrained = |say: &mut dyn FnMut(usize, &Prepared) -> Result<Vec<Said>>| -> Result<Trained> {
+        let verdicts = Verdicts::of(set, folds, say)?;
+        Ok(Trained { model: None, verdicts: Some(verdicts), history: Vec::new() })
+    };
+    match &recipe.method {
+        #[cfg(feature = "train")]
+        Method::Network { .. } => {
+            let (tensors, spec, history, finished) =
+                network::fit(lesson, &standardised, checkpoint, observer)?;
+            let model = model(lesson, &standardised, Kind::Network(spec), tensors, &history)?;
+            let verdicts = finished.then(|| verdicts(&model, set, folds, &standardised)).transpose()?;
+            Ok(Trained { model: Some(model), verdicts, history })
+        }
+        Method::Boosting(settings) | Method::Shuffled(settings) => {
+            let shuffled = matches!(recipe.method, Method::Shuffled(_));
+            let forest = trees::fit(lesson, &standardised, settings, shuffled)?;
+            let mut tensors = Tensors::default();
+            forest.save(&mut tensors);
+            let model = model(lesson, &standardised, Kind::Forest(forest.spec), tensors, &[])?;
+            let verdicts = verdicts(&model, set, folds, &standardised)?;
+            Ok(Trained { model: (!shuffled).then_some(model), verdicts: Some(verdicts), history: Vec::new() })
+        }
+        #[cfg(feature = "train")]
+        Method::Svm(settings) => {
+            let machine = support::fit(lesson, &standardised, settings)?;
+            untrained(&mut |k, series| Ok(machine.say(&standardised.sequences[k], series)))
+        }
+        #[cfg(not(feature = "train"))]
+        Method::Network { .. } | Method::Svm(_) => {
+            let _ = (checkpoint, observer);
+            Err(Error::input("method", &recipe.name, "a program built with --features train"))
+        }
+        Method::Rocket(settings) => {
+            let rocket = rocket::fit(lesson, &standardised, settings)?;
+            untrained(&mut |k, series| Ok(rocket.say(&standardised.sequences[k], series)))
+        }
+        Method::Threshold | Method::Cusum | Method::Trend | Method::Condition | Method::Elapsed => {
+            let method = plain::fit(lesson, &standardised)?;
+            untrained(&mut |k, series| Ok(method.say(&standardised.sequences[k], series)))
+        }
+    }
+}
+
+/// A model with its description; scores and threshold come later.
+fn model(
+    lesson: Lesson<'_>,
+    standardised: &Standardised,
+    kind: Kind,
+    tensors: Tensors,
+    history: &[Epoch],
+) -> Result<Model> {
+    let Lesson { set, folds, recipe, seed } = lesson;
+    let count = |fold: &Fold| folds.iter().filter(|f| *f == fold).count();
+    let best = history.iter().rfind(|epoch| epoch.best);
+    let scores = best.map_or_else(Default::default, |epoch| {
+        let named = [("macro_f1", epoch.macro_f1), ("accuracy", epoch.accuracy), ("auroc", epoch.auroc)];
+        named.into_iter().filter(|(_, v)| v.is_finite()).map(|(k, v)| (k.to_owned(), v)).collect()
+    });
+    let warns = set.series.iter().any(|s| s.warning.iter().any(Option::is_some));
+    let meta = Meta {
+        format: FORMAT,
+        name: recipe.name.clone(),
+        kind,
+        columns: standardised.columns.clone(),
+        inputs: recipe.inputs,
+        classes: set.classes.clone(),
+        window: set.window,
+        sample_ps: set.sample_ps,
+        settings: set.settings.clone(),
+        target: warns.then_some(Target { horizon_ps: set.horizon.horizon_ps, gap_ps: set.horizon.gap_ps }),
+        alarm: None,
+        data_hash: set.hash.clone(),
+        series: [count(&Fold::Train), count(&Fold::Valid)],
+        seed,
+        scores,
+        licence: "MIT".to_owned(),
+    };
+    Model::new(meta, &standardised.scaler, tensors)
+}
+
+/// What a model says of all series it was not trained on, streamed as the fix streams them.
+///
+/// # Errors
+/// As [`stream`].
+pub fn verdicts(model: &Model, set: &Set, folds: &[Fold], standardised: &Standardised) -> Result<Verdicts> {
+    let mut stream = stream(model)?;
+    Verdicts::of(set, folds, &mut |k, series| {
+        let sequence = &standardised.sequences[k];
+        stream.reset();
+        let mut said = Vec::new();
+        for frame in series.first..series.frames() {
+            stream.push(&sequence.inputs[frame * sequence.channels..(frame + 1) * sequence.channels]);
+            if series.judged[frame] {
+                said.push(stream.say());
+            }
+        }
+        Ok(said)
+    })
+}
+
+/// Fails when a method finds nothing to train on.
+fn nothing(what: &str) -> Error {
+    Error::input(what, 0, "at least 1")
+}

@@ -1,0 +1,425 @@
+//! The YAML file of `foreshock train`: which data, which methods, which seeds.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::prepare::Task;
+use super::training::Training;
+use crate::dataset::{self, target::Horizon};
+use crate::error::{Error, Result};
+use crate::model::spec::{EncoderSpec, Inputs, Readout};
+use crate::registry::{self, Category};
+
+/// The whole file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// What is learned from.
+    pub data: Data,
+    /// Folder of the results, relative to the file.
+    pub out: PathBuf,
+    /// Seeds of every method.
+    #[serde(default = "one_seed")]
+    pub seeds: Vec<u64>,
+    /// The methods.
+    pub methods: Vec<Recipe>,
+}
+
+fn one_seed() -> Vec<u64> {
+    vec![1]
+}
+
+/// The data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// A data set, relative to the file.
+    pub path: PathBuf,
+    /// What is to be told apart.
+    #[serde(default)]
+    pub task: Task,
+    /// What is warned of.
+    #[serde(default)]
+    pub horizon: Horizon,
+    /// Which runs are for what.
+    #[serde(default)]
+    pub split: Split,
+}
+
+/// Which runs train, choose and judge. A factor `fold` of a run (`train`, `valid`, `test` or
+/// `test NAME`) decides by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", untagged)]
+pub enum Split {
+    /// A file made by `foreshock dataset split`, relative to the plan.
+    File(PathBuf),
+    /// As that command would make it.
+    Plan(dataset::split::Plan),
+}
+
+impl Default for Split {
+    fn default() -> Self {
+        Self::Plan(dataset::split::Plan::default())
+    }
+}
+
+/// One method with its settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// Its name in folders and tables.
+    pub name: String,
+    /// What it is.
+    pub method: Method,
+    /// How values enter.
+    #[serde(default)]
+    pub inputs: Inputs,
+    /// Which columns enter.
+    #[serde(default)]
+    pub columns: Choice,
+    /// Frames of a window, where not the fix's.
+    #[serde(default)]
+    pub window: Option<usize>,
+    /// Every how many frames a window trains models that see one window at a time.
+    #[serde(default = "every_fifth")]
+    pub stride: usize,
+    /// How a network is trained.
+    #[serde(default)]
+    pub training: Training,
+    /// Seeds of this method, where not the plan's.
+    #[serde(default)]
+    pub seeds: Option<Vec<u64>>,
+    /// Every how many frames of the recording are seen, for the ablation of the sampling interval.
+    #[serde(default = "every_frame")]
+    pub every: usize,
+    /// Which table it belongs to.
+    #[serde(default)]
+    pub group: Group,
+}
+
+/// Tables of the report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Group {
+    /// The comparison of methods.
+    #[default]
+    Comparison,
+    /// What is lost without something.
+    Ablation,
+}
+
+fn every_frame() -> usize {
+    1
+}
+
+impl Recipe {
+    /// Whether the fix can load what this trains.
+    #[must_use]
+    pub fn ships(&self) -> bool {
+        matches!(self.method, Method::Network { .. } | Method::Boosting(_))
+    }
+}
+
+fn every_fifth() -> usize {
+    5
+}
+
+/// A choice of columns.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Choice {
+    /// These only.
+    pub only: Option<Vec<String>>,
+    /// All but these; a base descriptor's name stands for its anomalous channels, too.
+    pub without: Vec<String>,
+    /// All but a category: `global_dynamics`, `local_structure`, `anomalous_dynamics`.
+    pub without_category: Option<CategoryName>,
+    /// Radial distribution functions, too.
+    pub radial: bool,
+}
+
+/// The paper's scales as written in a plan.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CategoryName {
+    /// Motion, thickness, stress, energy.
+    GlobalDynamics,
+    /// Coordination, bonds, order.
+    LocalStructure,
+    /// Jumps and the channels made in the window stage.
+    AnomalousDynamics,
+}
+
+/// Category of a window's column; `None` for what is no descriptor.
+#[must_use]
+pub fn category_of(column: &str) -> Option<Category> {
+    if let Some(position) = registry::index_of(column) {
+        return Some(registry::BASE[position].category);
+    }
+    if column.starts_with("rdf_") {
+        return Some(Category::Radial);
+    }
+    registry::anomalous_names().iter().any(|name| name == column).then_some(Category::AnomalousDynamics)
+}
+
+impl Choice {
+    /// The chosen of `all` columns, in order.
+    ///
+    /// # Errors
+    /// [`Error::Input`] for a name that does not exist and when nothing is left.
+    pub fn of(&self, all: &[String]) -> Result<Vec<String>> {
+        let named = self.only.iter().flatten().chain(&self.without);
+        for name in named {
+            if !all.contains(name) {
+                return Err(Error::input("columns", name, "a column of the data set"));
+            }
+        }
+        let dropped = |column: &String| {
+            let base = registry::ANOMALOUS
+                .iter()
+                .find(|base| registry::ANOMALOUS_SUFFIXES.iter().any(|s| *column == format!("{base}{s}")));
+            let category = category_of(column);
+            self.without.iter().any(|name| name == column || base.is_some_and(|b| b == name))
+                || match self.without_category {
+                    None => false,
+                    Some(CategoryName::GlobalDynamics) => category == Some(Category::GlobalDynamics),
+                    Some(CategoryName::LocalStructure) => category == Some(Category::LocalStructure),
+                    Some(CategoryName::AnomalousDynamics) => category == Some(Category::AnomalousDynamics),
+                }
+                || (category == Some(Category::Radial) && !self.radial && self.only.is_none())
+        };
+        let kept: Vec<String> = all
+            .iter()
+            .filter(|column| self.only.as_ref().is_none_or(|only| only.contains(column)) && !dropped(column))
+            .cloned()
+            .collect();
+        if kept.is_empty() {
+            return Err(Error::input("columns", "none left", "at least one"));
+        }
+        Ok(kept)
+    }
+}
+
+/// The methods.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind", deny_unknown_fields)]
+pub enum Method {
+    /// Encoder, shared projection, two heads.
+    Network {
+        /// The encoder.
+        model: EncoderSpec,
+        /// Width of the projection.
+        #[serde(default = "projection")]
+        projection: usize,
+        /// What is read out.
+        #[serde(default)]
+        readout: Readout,
+    },
+    /// Boosted trees on summaries of windows.
+    Boosting(Boosting),
+    /// Support vectors on single frames.
+    Svm(Svm),
+    /// Random convolutions and a ridge classifier.
+    Rocket(Rocket),
+    /// Largest difference of a smoothed descriptor from the run's baseline.
+    Threshold,
+    /// The fix's own CUSUM.
+    Cusum,
+    /// Rise of variance and lag-1 autocorrelation.
+    Trend,
+    /// Null: knows the run's factors and nothing else.
+    Condition,
+    /// Null: knows the time since the first verdict and nothing else.
+    Elapsed,
+    /// Null: boosted trees on labels of other runs.
+    Shuffled(Boosting),
+}
+
+fn projection() -> usize {
+    32
+}
+
+/// Settings of boosted trees.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Boosting {
+    /// Rounds; each adds a tree per output.
+    pub rounds: usize,
+    /// Splits of a tree in depth.
+    pub depth: usize,
+    /// Share of a tree that counts.
+    pub rate: f64,
+    /// Share of windows that a tree sees.
+    pub rows: f64,
+    /// Share of features that a tree may split on.
+    pub features: f64,
+    /// Least sum of second derivatives in a leaf.
+    pub leaf: f64,
+    /// Added to that sum.
+    pub ridge: f64,
+    /// Rounds without a better validation loss before it ends.
+    pub patience: usize,
+}
+
+impl Default for Boosting {
+    fn default() -> Self {
+        Self {
+            rounds: 200,
+            depth: 4,
+            rate: 0.08,
+            rows: 0.6,
+            features: 0.3,
+            leaf: 5.0,
+            ridge: 1.0,
+            patience: 25,
+        }
+    }
+}
+
+/// Settings of the support vector machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Svm {
+    /// Frames at most; time grows with the square and more.
+    pub frames: usize,
+    /// Cost of an error.
+    pub cost: f64,
+    /// Width of the kernel, exp(-|x - y|^2 / width), in multiples of the number of channels.
+    pub width: f64,
+}
+
+impl Default for Svm {
+    fn default() -> Self {
+        Self { frames: 3000, cost: 1.0, width: 2.0 }
+    }
+}
+
+/// Settings of the random convolutions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Rocket {
+    /// Features.
+    pub features: usize,
+    /// Windows at most.
+    pub windows: usize,
+}
+
+impl Default for Rocket {
+    fn default() -> Self {
+        Self { features: 1000, windows: 12_000 }
+    }
+}
+
+impl Plan {
+    /// Reads a plan; its paths become relative to the working folder.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be read or used.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| Error::file(path, error))?;
+        let mut plan: Self = serde_yaml::from_str(&text).map_err(|error| Error::file(path, error))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        plan.data.path = folder.join(&plan.data.path);
+        plan.out = folder.join(&plan.out);
+        if let Split::File(file) = &mut plan.data.split {
+            *file = folder.join(&file);
+        }
+        plan.check().map_err(|error| Error::file(path, error))?;
+        Ok(plan)
+    }
+
+    fn check(&self) -> Result<()> {
+        let mut names: Vec<&str> = self.methods.iter().map(|m| m.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Error::input("methods", pair[0], "every name once"));
+        }
+        for recipe in &self.methods {
+            let usable = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if recipe.name.is_empty() || !recipe.name.chars().all(usable) {
+                return Err(Error::input("name", &recipe.name, "letters, digits, - _ and ."));
+            }
+            for (key, value) in [("stride", recipe.stride), ("every", recipe.every)] {
+                if value == 0 {
+                    return Err(Error::input(key, 0, "at least 1"));
+                }
+            }
+            recipe.training.check()?;
+            if let Method::Network { model, .. } = &recipe.method {
+                model.check()?;
+            }
+            if let Method::Boosting(b) | Method::Shuffled(b) = &recipe.method
+                && !(1..=10).contains(&b.depth)
+            {
+                return Err(Error::input("depth", b.depth, "1 to 10"));
+            }
+        }
+        self.data.horizon.check()
+    }
+
+    /// Seeds of a method.
+    #[must_use]
+    pub fn seeds_of<'a>(&'a self, recipe: &'a Recipe) -> &'a [u64] {
+        recipe.seeds.as_deref().unwrap_or(&self.seeds)
+    }
+
+    /// Folder of a method and seed.
+    #[must_use]
+    pub fn folder(&self, recipe: &Recipe, seed: u64) -> PathBuf {
+        self.out.join(&recipe.name).join(format!("seed-{seed}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::Settings;
+
+    fn names() -> Vec<String> {
+        let mut names = registry::frame_names(true);
+        names.extend(registry::anomalous_names());
+        names
+    }
+
+    #[test]
+    fn radial_columns_enter_on_request_only() {
+        let plain = Choice::default().of(&names()).expect("columns");
+        assert!(plain.iter().all(|name| !name.starts_with("rdf_")));
+        let radial = Choice { radial: true, ..Choice::default() }.of(&names()).expect("columns");
+        assert_eq!(radial.len(), plain.len() + 60);
+    }
+
+    #[test]
+    fn a_dropped_descriptor_takes_its_channels_with_it() {
+        let choice = Choice { without: vec!["turnover".to_owned()], ..Choice::default() };
+        let kept = choice.of(&names()).expect("columns");
+        assert!(!kept.iter().any(|name| name == "turnover" || name == "turnover_cusum"));
+        assert!(kept.iter().any(|name| name == "turnover_p95"), "another descriptor");
+        let wrong = Choice { without: vec!["turnovr".to_owned()], ..Choice::default() };
+        assert_eq!(
+            wrong.of(&names()).expect_err("a typo").to_string(),
+            "columns = 'turnovr': expected a column of the data set"
+        );
+    }
+
+    #[test]
+    fn every_window_column_has_a_category() {
+        let settings: Settings = serde_json::from_value(serde_json::json!({
+            "interfaces": 1, "sample_ps": 0.1, "reference_ps": 0.5, "baseline_start_ps": 2.0,
+            "baseline_length_ps": 5.0, "lag_ps": 1.0, "window": 64, "rdf": true
+        }))
+        .expect("settings");
+        assert!(settings.window_names().iter().all(|name| category_of(name).is_some()));
+    }
+
+    #[test]
+    fn a_plan_reads_with_defaults_and_refuses_what_it_does_not_know() {
+        let text = "data: {path: d}\nout: o\nmethods:\n  - name: tcn\n    method: {kind: network, model: {encoder: tcn, width: 8, kernel: 3, dilations: [1]}}\n  - name: gb\n    method: {kind: boosting, depth: 3}\n";
+        let plan: Plan = serde_yaml::from_str(text).expect("a plan");
+        assert_eq!(plan.seeds, [1]);
+        assert!(matches!(&plan.methods[1].method, Method::Boosting(b) if b.depth == 3 && b.rounds == 200));
+        let wrong = text.replace("depth", "dept");
+        assert!(serde_yaml::from_str::<Plan>(&wrong).expect_err("a typo").to_string().contains("dept"));
+    }
+}

@@ -1,0 +1,160 @@
+//! One method, one seed: from the data set to the files of its folder.
+
+use std::path::Path;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::folds::{Fold, assign};
+use super::methods::{self, Lesson};
+use super::plan::{Plan, Recipe};
+use super::prepare::{Prepared, Set};
+use super::score::alarms::{Trace, quantile, threshold};
+use super::training::{Epoch, Observer};
+use super::verdicts::{Spoken, Verdicts};
+use crate::dataset::Table;
+use crate::dataset::series::hex;
+use crate::error::{Error, Result};
+use crate::model::meta::AlarmLevel;
+
+/// The model, where there is one.
+pub const MODEL: &str = "model.safetensors";
+/// What was said of validation and test series.
+pub const VERDICTS: &str = "verdicts.safetensors";
+/// Settings and epochs.
+pub const HISTORY: &str = "training.json";
+
+/// Scores in a row that raise an alarm, as the fix's default.
+pub const PERSIST: usize = 3;
+/// Share of stable runs that may alarm where a threshold is chosen.
+pub const RATE: f64 = 0.05;
+
+/// What a folder says about its training.
+#[derive(Debug, Serialize)]
+struct History<'a> {
+    key: String,
+    recipe: &'a Recipe,
+    seed: u64,
+    data_hash: &'a str,
+    seconds: f64,
+    epochs: &'a [Epoch],
+}
+
+/// Data and folds of a plan's method.
+///
+/// # Errors
+/// What preparing and splitting return.
+pub fn prepare(table: &Table, plan: &Plan, recipe: &Recipe) -> Result<(Set, Vec<Fold>)> {
+    let set = Set::new(table, plan.data.task, recipe.window, recipe.every, plan.data.horizon)?;
+    let folds = assign(&set.series, table, &plan.data.split)?;
+    Ok((set, folds))
+}
+
+/// What a result depends on: another recipe or other data must not continue, or pass for, this one.
+fn key(table: &Table, plan: &Plan, recipe: &Recipe, seed: u64) -> String {
+    let parts = serde_json::json!([recipe, seed, table.hash, plan.data.split, plan.data.horizon]);
+    hex(&Sha256::digest(parts.to_string().as_bytes()))
+}
+
+/// Whether a method was trained with a seed already, by the same recipe on the same data.
+#[must_use]
+pub fn is_done(table: &Table, plan: &Plan, recipe: &Recipe, seed: u64) -> bool {
+    let folder = plan.folder(recipe, seed);
+    let said = std::fs::read_to_string(folder.join(HISTORY)).ok();
+    let history = said.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
+    history.is_some_and(|h| h["key"] == key(table, plan, recipe, seed)) && folder.join(VERDICTS).is_file()
+}
+
+/// Trains one method with one seed and writes its folder. Gives whether it came to its end.
+///
+/// # Errors
+/// What training returns, and [`Error::File`] when files cannot be written.
+pub fn run(
+    table: &Table,
+    plan: &Plan,
+    recipe: &Recipe,
+    seed: u64,
+    observer: &mut dyn Observer,
+) -> Result<bool> {
+    let started = std::time::Instant::now();
+    let (set, folds) = prepare(table, plan, recipe)?;
+    let folder = plan.folder(recipe, seed);
+    std::fs::create_dir_all(&folder).map_err(|error| Error::file(&folder, error))?;
+    let key = key(table, plan, recipe, seed);
+    let checkpoints = folder.join("checkpoint");
+    let lesson = Lesson { set: &set, folds: &folds, recipe, seed };
+    let trained = methods::train(lesson, Some((&checkpoints, &key)), observer)?;
+    let Some(verdicts) = trained.verdicts else { return Ok(false) };
+    if let Some(mut model) = trained.model {
+        model.meta.alarm = alarm_level(&set, &folds, &verdicts, PERSIST, RATE);
+        model.write(&folder.join(MODEL))?;
+    }
+    verdicts.write(&folder.join(VERDICTS))?;
+    let history = History {
+        key,
+        recipe,
+        seed,
+        data_hash: &table.hash,
+        seconds: started.elapsed().as_secs_f64(),
+        epochs: &trained.history,
+    };
+    let path = folder.join(HISTORY);
+    let text = serde_json::to_string_pretty(&history).map_err(|error| Error::file(&path, error))?;
+    std::fs::write(&path, text).map_err(|error| Error::file(&path, error))?;
+    remove(&checkpoints)?;
+    Ok(true)
+}
+
+fn remove(folder: &Path) -> Result<()> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).map_err(|error| Error::file(folder, error))?;
+    }
+    Ok(())
+}
+
+/// The warning probability of a series over time.
+#[must_use]
+pub fn trace(series: &Prepared, spoken: &Spoken) -> Trace {
+    Trace {
+        time_ps: series.verdicts().map(|frame| series.time_ps[frame]).collect(),
+        score: spoken.said.iter().map(|said| f64::from(said.warning)).collect(),
+        event_ps: series.event_ps,
+        end_ps: series.end_ps,
+    }
+}
+
+/// The threshold at which at most `rate` of the stable validation runs alarm. A run is stable when none
+/// of its interfaces has an event, and alarms when any of them does.
+#[must_use]
+pub fn alarm_level(
+    set: &Set,
+    folds: &[Fold],
+    verdicts: &Verdicts,
+    persist: usize,
+    rate: f64,
+) -> Option<AlarmLevel> {
+    let mut runs: std::collections::BTreeMap<&str, (bool, f64, f64)> = std::collections::BTreeMap::new();
+    for spoken in verdicts.series.iter().filter(|s| folds[s.series].is_chosen_on()) {
+        let trace = trace(&set.series[spoken.series], spoken);
+        if trace.time_ps.is_empty() {
+            continue;
+        }
+        let run = runs.entry(&spoken.run).or_insert((true, f64::NEG_INFINITY, 0.0));
+        run.0 &= trace.event_ps.is_none();
+        run.1 = run.1.max(trace.maximum(persist, f64::INFINITY));
+        run.2 = run.2.max(trace.end_ps - trace.time_ps[0]);
+    }
+    let stable: Vec<(f64, f64)> = runs.values().filter(|r| r.0).map(|r| (r.1, r.2)).collect();
+    let maxima: Vec<f64> = stable.iter().map(|r| r.0).collect();
+    let exposures: Vec<f64> = stable.iter().map(|r| r.1).collect();
+    let (threshold, false_alarms) = threshold(&maxima, rate)?;
+    Some(AlarmLevel {
+        // A probability of 1 can be reached, nothing above it can.
+        threshold: threshold.clamp(f64::MIN_POSITIVE, 1.0),
+        persist: persist as u32,
+        rate,
+        stable_runs: maxima.len(),
+        false_alarms,
+        exposure_ps: quantile(&exposures, 0.5),
+    })
+}

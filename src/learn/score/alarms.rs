@@ -1,0 +1,223 @@
+//! Alarms of whole series: threshold for a false-alarm rate, first alarms, lead times.
+//!
+//! An alarm is raised by the last of `persist` scores in a row that reach the threshold, as in
+//! [`crate::decision`]; one alarm per series.
+
+use serde::Serialize;
+
+/// Score over time of one series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trace {
+    /// Times of the verdicts, ps.
+    pub time_ps: Vec<f64>,
+    /// Their scores, NaN where there is none.
+    pub score: Vec<f64>,
+    /// Begin of the instability, ps.
+    pub event_ps: Option<f64>,
+    /// Time of the last verdict, ps.
+    pub end_ps: f64,
+}
+
+impl Trace {
+    /// The largest threshold at which there is an alarm before `until_ps`: the maximum over time of the
+    /// least of `persist` scores in a row. Negative infinity without as many scores.
+    #[must_use]
+    pub fn maximum(&self, persist: usize, until_ps: f64) -> f64 {
+        let (mut best, mut run) = (f64::NEG_INFINITY, Vec::<f64>::new());
+        for (&time, &score) in self.time_ps.iter().zip(&self.score) {
+            if time >= until_ps {
+                break;
+            }
+            if score.is_nan() {
+                run.clear();
+                continue;
+            }
+            run.push(score);
+            if run.len() >= persist {
+                let least = run[run.len() - persist..].iter().copied().fold(f64::INFINITY, f64::min);
+                best = best.max(least);
+            }
+        }
+        best
+    }
+
+    /// Time of the first alarm, ps.
+    #[must_use]
+    pub fn alarm(&self, threshold: f64, persist: usize) -> Option<f64> {
+        let mut run = 0;
+        for (&time, &score) in self.time_ps.iter().zip(&self.score) {
+            run = if score >= threshold { run + 1 } else { 0 };
+            if run >= persist {
+                return Some(time);
+            }
+        }
+        None
+    }
+}
+
+/// The smallest threshold with at most `rate` of the stable series' maxima at or above it, and how many
+/// of them that are. `None` without stable series.
+#[must_use]
+pub fn threshold(maxima: &[f64], rate: f64) -> Option<(f64, usize)> {
+    if maxima.is_empty() {
+        return None;
+    }
+    let mut sorted = maxima.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let allowed = ((rate * sorted.len() as f64).floor() as usize).min(sorted.len());
+    // Just above the largest maximum that is not allowed to alarm.
+    let level = sorted.get(allowed).copied().unwrap_or(f64::NEG_INFINITY);
+    let threshold = if level.is_finite() { level.next_up() } else { f64::MIN };
+    Some((threshold, sorted.iter().filter(|&&m| m >= threshold).count()))
+}
+
+/// What the alarms of a set of series came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alarms {
+    /// Lead of each unstable series, ps; a miss counts 0.
+    pub leads_ps: Vec<f64>,
+    /// Whether each unstable series is warnable.
+    pub warnable: Vec<bool>,
+    /// Unstable series with an alarm in time (at least `gap` before the event), any lead.
+    pub in_time: usize,
+    /// Among them, alarms within the horizon.
+    pub within_horizon: usize,
+    /// Alarms in series without an event.
+    pub false_alarms: usize,
+    /// Alarms in all.
+    pub alarms: usize,
+    /// Series without an event.
+    pub stable: usize,
+    /// Their verdicts' time, ns.
+    pub stable_ns: f64,
+}
+
+impl Alarms {
+    /// Judges series at a threshold. A lead below `gap_ps` is a miss.
+    #[must_use]
+    pub fn of(
+        traces: &[&Trace],
+        threshold: f64,
+        persist: usize,
+        gap_ps: f64,
+        horizon_ps: f64,
+        warnable_ps: f64,
+    ) -> Self {
+        let mut result = Self {
+            leads_ps: Vec::new(),
+            warnable: Vec::new(),
+            in_time: 0,
+            within_horizon: 0,
+            false_alarms: 0,
+            alarms: 0,
+            stable: 0,
+            stable_ns: 0.0,
+        };
+        for trace in traces {
+            let alarm = trace.alarm(threshold, persist);
+            result.alarms += usize::from(alarm.is_some());
+            let Some(event) = trace.event_ps else {
+                result.stable += 1;
+                result.false_alarms += usize::from(alarm.is_some());
+                result.stable_ns += 1e-3 * (trace.end_ps - trace.time_ps.first().unwrap_or(&trace.end_ps));
+                continue;
+            };
+            let lead = alarm.map_or(0.0, |a| event - a);
+            let lead = if lead >= gap_ps { lead } else { 0.0 };
+            result.in_time += usize::from(lead > 0.0);
+            result.within_horizon += usize::from(lead > 0.0 && lead <= horizon_ps + gap_ps);
+            result.leads_ps.push(lead);
+            result.warnable.push(trace.time_ps.first().is_some_and(|first| event - first >= warnable_ps));
+        }
+        result
+    }
+
+    /// Leads of warnable events.
+    #[must_use]
+    pub fn warnable_leads(&self) -> Vec<f64> {
+        self.leads_ps.iter().zip(&self.warnable).filter(|(_, w)| **w).map(|(l, _)| *l).collect()
+    }
+
+    /// False alarms per 100 series without an event.
+    #[must_use]
+    pub fn false_per_100(&self) -> f64 {
+        100.0 * self.false_alarms as f64 / self.stable as f64
+    }
+}
+
+/// Quantile by linear interpolation between order statistics; NaN without values.
+#[must_use]
+pub fn quantile(values: &[f64], q: f64) -> f64 {
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|v| !v.is_nan()).collect();
+    if sorted.is_empty() {
+        return f64::NAN;
+    }
+    sorted.sort_by(f64::total_cmp);
+    let place = q * (sorted.len() - 1) as f64;
+    let low = place.floor() as usize;
+    let high = (low + 1).min(sorted.len() - 1);
+    sorted[low] + (place - low as f64) * (sorted[high] - sorted[low])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trace(score: &[f64], event_ps: Option<f64>) -> Trace {
+        Trace {
+            time_ps: (0..score.len()).map(|t| t as f64).collect(),
+            score: score.to_vec(),
+            event_ps,
+            end_ps: (score.len() - 1) as f64,
+        }
+    }
+
+    #[test]
+    fn the_maximum_is_the_threshold_at_which_the_alarm_just_sounds() {
+        let one = trace(&[0.1, 0.9, 0.3, 0.6, 0.7, f64::NAN, 0.9, 0.8], None);
+        assert_eq!(one.maximum(1, f64::INFINITY), 0.9);
+        assert_eq!(one.maximum(2, f64::INFINITY), 0.8);
+        assert_eq!(one.maximum(2, 7.0), 0.6, "only what is before 7 ps");
+        assert_eq!(one.maximum(5, f64::INFINITY), 0.1);
+        for persist in 1..=5 {
+            let maximum = one.maximum(persist, f64::INFINITY);
+            assert!(one.alarm(maximum, persist).is_some());
+            assert!(one.alarm(maximum.next_up(), persist).is_none());
+        }
+        assert_eq!(one.alarm(0.6, 2), Some(4.0));
+    }
+
+    #[test]
+    fn the_threshold_allows_the_stated_share_and_not_more() {
+        let maxima: Vec<f64> = (0..20).map(f64::from).collect();
+        let (level, alarms) = threshold(&maxima, 0.1).expect("20 stable series");
+        assert_eq!((level, alarms), (17f64.next_up(), 2));
+        assert_eq!(threshold(&maxima, 0.0).expect("20").1, 0);
+        assert_eq!(threshold(&[1.0, 1.0, 1.0], 0.4).expect("3").1, 0, "ties alarm together or not at all");
+        assert_eq!(threshold(&[], 0.1), None);
+    }
+
+    #[test]
+    fn misses_and_late_alarms_count_zero() {
+        let early = trace(&[0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0], Some(7.0));
+        let late = trace(&[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0], Some(7.5));
+        let missed = trace(&[0.0; 8], Some(3.0));
+        let fooled = trace(&[1.0; 8], None);
+        let quiet = trace(&[0.0; 8], None);
+        let traces = [&early, &late, &missed, &fooled, &quiet];
+        let alarms = Alarms::of(&traces, 0.5, 2, 1.0, 3.0, 5.0);
+        assert_eq!(alarms.leads_ps, [4.0, 0.0, 0.0]);
+        assert_eq!(alarms.warnable, [true, true, false]);
+        assert_eq!((alarms.in_time, alarms.within_horizon, alarms.alarms), (1, 1, 3));
+        assert_eq!((alarms.false_alarms, alarms.stable, alarms.false_per_100()), (1, 2, 50.0));
+        assert!((alarms.stable_ns - 0.014).abs() < 1e-12);
+        assert_eq!(alarms.warnable_leads(), [4.0, 0.0]);
+    }
+
+    #[test]
+    fn quantiles_interpolate() {
+        assert_eq!(quantile(&[4.0, 1.0, 3.0, 2.0], 0.5), 2.5);
+        assert_eq!(quantile(&[4.0, 1.0], 1.0), 4.0);
+        assert!(quantile(&[], 0.5).is_nan());
+    }
+}

@@ -1,0 +1,244 @@
+//! Verdicts beside the truth, with runs as the unit of resampling.
+
+use super::prepare::{Prepared, Set};
+use super::run::{PERSIST, trace};
+use super::score::alarms::{Alarms, Trace, quantile};
+use super::score::calibration::{brier, expected_error, reliability};
+use super::score::classes::Confusion;
+use super::score::ranking::{auprc_weighted, auroc_weighted, auroc_within};
+use super::verdicts::Verdicts;
+use crate::error::{Error, Result};
+use crate::learn::training::largest;
+
+/// Every how many judged frames are scored: neighbours are nearly equal, and tables are resampled a
+/// few hundred times. Alarms see every frame.
+pub const THIN: usize = 5;
+
+/// One scored frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point {
+    /// Class.
+    pub state: Option<u8>,
+    /// Warning target.
+    pub warning: Option<bool>,
+    /// Probability of each class.
+    pub p_states: Vec<f32>,
+    /// Probability of a warning.
+    pub p_warning: f64,
+}
+
+/// One series with its verdicts.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// Position in the prepared set.
+    pub series: usize,
+    /// Position of its run among the runs of the test set.
+    pub run: usize,
+    /// What all runs of its condition share.
+    pub stratum: String,
+    /// Scored frames.
+    pub points: Vec<Point>,
+    /// Warning over time.
+    pub trace: Trace,
+}
+
+/// A method's verdicts on one test set.
+#[derive(Debug, Clone)]
+pub struct Scored {
+    /// Series.
+    pub judged: Vec<Judged>,
+    /// Lineages: what is resampled.
+    pub runs: usize,
+    /// Classes.
+    pub classes: usize,
+    /// Alarm threshold.
+    pub threshold: f64,
+    /// What is warned of.
+    pub gap_ps: f64,
+    /// How far ahead.
+    pub horizon_ps: f64,
+    /// Time from the first verdict that makes an event warnable.
+    pub warnable_ps: f64,
+}
+
+/// Names of what [`Scored::measure`] gives, in order.
+pub const MEASURES: [&str; 17] = [
+    "accuracy",
+    "macro_f1",
+    "auc",
+    "auroc",
+    "auroc_within",
+    "auprc",
+    "prevalence",
+    "brier",
+    "lead_ps_median",
+    "lead_ps_mean",
+    "lead_ps_median_warnable",
+    "lead_over_5ps",
+    "event_recall",
+    "event_recall_warnable",
+    "alarm_precision",
+    "false_alarms_per_100",
+    "false_alarms_per_ns",
+];
+
+impl Scored {
+    /// The verdicts on chosen series.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when verdicts and data do not fit each other.
+    pub fn new(
+        set: &Set,
+        verdicts: &Verdicts,
+        threshold: f64,
+        wanted: &dyn Fn(usize) -> bool,
+    ) -> Result<Self> {
+        let mut lineages: Vec<&str> = Vec::new();
+        let mut judged = Vec::new();
+        for spoken in verdicts.series.iter().filter(|s| wanted(s.series)) {
+            let one: &Prepared = set
+                .series
+                .get(spoken.series)
+                .filter(|one| one.run == spoken.run && one.interface == spoken.interface)
+                .ok_or_else(|| {
+                    Error::input("run of the verdicts", &spoken.run, "at its place in the data")
+                })?;
+            let frames: Vec<usize> = one.verdicts().collect();
+            if frames.len() != spoken.said.len() {
+                let expected = format!("{}, the judged frames of run {}", frames.len(), one.run);
+                return Err(Error::input("verdicts", spoken.said.len(), expected));
+            }
+            if frames.is_empty() {
+                continue;
+            }
+            let run = lineages.iter().position(|l| *l == one.lineage).unwrap_or_else(|| {
+                lineages.push(&one.lineage);
+                lineages.len() - 1
+            });
+            // A single verdict on a series counts whatever its place.
+            let thin = if frames.len() < 4 * THIN { 1 } else { THIN };
+            let points = frames
+                .iter()
+                .zip(&spoken.said)
+                .step_by(thin)
+                .map(|(&frame, said)| Point {
+                    state: one.state[frame],
+                    warning: one.warning[frame],
+                    p_states: said.states.clone(),
+                    p_warning: f64::from(said.warning),
+                })
+                .collect();
+            let trace = trace(one, spoken);
+            judged.push(Judged { series: spoken.series, run, stratum: one.stratum(), points, trace });
+        }
+        Ok(Self {
+            judged,
+            runs: lineages.len(),
+            classes: set.classes.len(),
+            threshold,
+            gap_ps: set.horizon.gap_ps,
+            horizon_ps: set.horizon.horizon_ps,
+            warnable_ps: set.horizon.least_lead_ps,
+        })
+    }
+
+    /// Points with their run's weight.
+    fn points<'a>(&'a self, weights: &'a [f64]) -> impl Iterator<Item = (&'a Judged, &'a Point, f64)> {
+        self.judged
+            .iter()
+            .filter(|j| weights[j.run] > 0.0)
+            .flat_map(move |j| j.points.iter().map(move |p| (j, p, weights[j.run])))
+    }
+
+    /// Confusion matrix of the states.
+    #[must_use]
+    pub fn confusion(&self, weights: &[f64]) -> Confusion {
+        let mut confusion = Confusion::new(self.classes);
+        for (_, point, weight) in self.points(weights) {
+            if let Some(state) = point.state {
+                confusion.counts[usize::from(state)][largest(&point.p_states)] += weight;
+            }
+        }
+        confusion
+    }
+
+    /// Warnings with their targets.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(f64, bool)> {
+        let all = self.judged.iter().flat_map(|j| &j.points);
+        all.filter_map(|p| Some((p.p_warning, p.warning?))).filter(|w| !w.0.is_nan()).collect()
+    }
+
+    /// Alarms of the series, each as often as its run was drawn.
+    #[must_use]
+    pub fn alarms(&self, weights: &[f64]) -> Alarms {
+        let traces: Vec<&Trace> =
+            self.judged.iter().flat_map(|j| std::iter::repeat_n(&j.trace, weights[j.run] as usize)).collect();
+        Alarms::of(&traces, self.threshold, PERSIST, self.gap_ps, self.horizon_ps, self.warnable_ps)
+    }
+
+    /// All of [`MEASURES`] with runs weighted; NaN where undefined.
+    #[must_use]
+    pub fn measure(&self, weights: &[f64]) -> Vec<f64> {
+        let confusion = self.confusion(weights);
+        let warned: Vec<(&str, f64, bool, f64)> = self
+            .points(weights)
+            .filter_map(|(j, p, w)| Some((j.stratum.as_str(), p.p_warning, p.warning?, w)))
+            .filter(|item| !item.1.is_nan())
+            .collect();
+        let flat: Vec<(f64, bool, f64)> = warned.iter().map(|i| (i.1, i.2, i.3)).collect();
+        let total: f64 = flat.iter().map(|i| i.2).sum();
+        let mean =
+            |of: &dyn Fn(&(f64, bool, f64)) -> f64| flat.iter().map(|i| i.2 * of(i)).sum::<f64>() / total;
+        let outcome = |yes: bool| f64::from(u8::from(yes));
+        let alarms = self.alarms(weights);
+        let (leads, warnable) = (&alarms.leads_ps, alarms.warnable_leads());
+        let share =
+            |of: &[f64], least: f64| of.iter().filter(|&&l| l >= least).count() as f64 / of.len() as f64;
+        vec![
+            confusion.accuracy(),
+            confusion.macro_f1(),
+            self.one_against_rest(weights),
+            auroc_weighted(&flat),
+            auroc_within(&warned),
+            auprc_weighted(&flat),
+            mean(&|i| outcome(i.1)),
+            mean(&|i| (i.0 - outcome(i.1)).powi(2)),
+            quantile(leads, 0.5),
+            leads.iter().sum::<f64>() / leads.len() as f64,
+            quantile(&warnable, 0.5),
+            share(leads, 5.0),
+            share(leads, f64::MIN_POSITIVE),
+            share(&warnable, f64::MIN_POSITIVE),
+            alarms.in_time as f64 / alarms.alarms as f64,
+            alarms.false_per_100(),
+            alarms.false_alarms as f64 / alarms.stable_ns,
+        ]
+    }
+
+    /// Mean over classes of the AUROC of a class against the rest.
+    fn one_against_rest(&self, weights: &[f64]) -> f64 {
+        let areas: Vec<f64> = (0..self.classes)
+            .map(|class| {
+                let items: Vec<(f64, bool, f64)> = self
+                    .points(weights)
+                    .filter_map(|(_, p, w)| {
+                        Some((f64::from(p.p_states[class]), usize::from(p.state?) == class, w))
+                    })
+                    .collect();
+                auroc_weighted(&items)
+            })
+            .filter(|area| !area.is_nan())
+            .collect();
+        areas.iter().sum::<f64>() / areas.len() as f64
+    }
+
+    /// Reliability of the warning: bins of equal mass, expected calibration error, Brier score.
+    #[must_use]
+    pub fn calibration(&self) -> (Vec<super::score::calibration::Bin>, f64, f64) {
+        let warnings = self.warnings();
+        let bins = reliability(&warnings, 15);
+        let error = expected_error(&bins);
+        (bins, error, brier(&warnings))
+    }
+}

@@ -1,0 +1,88 @@
+//! What a model file says about itself: everything that loading checks and `foreshock model show`
+//! prints. One JSON entry of the file's metadata.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::forest::ForestSpec;
+use super::spec::{Inputs, NetworkSpec};
+use crate::window::Settings;
+
+/// Version of the metadata that this build writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// What scores.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Kind {
+    /// Encoder and heads.
+    Network(NetworkSpec),
+    /// Boosted trees on the window's summary.
+    Forest(ForestSpec),
+}
+
+/// The alarm threshold and what is known about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AlarmLevel {
+    /// Threshold on the warning probability.
+    pub threshold: f64,
+    /// Scores in a row that it was chosen for.
+    pub persist: u32,
+    /// Largest share of stable runs that were to alarm.
+    pub rate: f64,
+    /// Stable validation runs it was chosen on.
+    pub stable_runs: usize,
+    /// How many of them alarm.
+    pub false_alarms: usize,
+    /// Median time that verdicts were given in them, ps.
+    pub exposure_ps: f64,
+}
+
+/// What an event is and how far ahead it is to be warned of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// Horizon of the warning, ps.
+    pub horizon_ps: f64,
+    /// Shortest useful warning, ps.
+    pub gap_ps: f64,
+}
+
+/// A model's description.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Meta {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Name, e.g. `tcn`.
+    pub name: String,
+    /// What scores.
+    #[serde(rename = "model")]
+    pub kind: Kind,
+    /// Columns it reads, in order.
+    pub columns: Vec<String>,
+    /// How they enter.
+    pub inputs: Inputs,
+    /// Names of the classes.
+    pub classes: Vec<String>,
+    /// Frames of a window.
+    pub window: usize,
+    /// Time between frames, ps; NaN (null) for series that have none.
+    #[serde(with = "crate::stream::nan")]
+    pub sample_ps: f64,
+    /// How the fix was set in the training runs; `None` for series that it did not record.
+    pub settings: Option<Settings>,
+    /// What the warning means.
+    pub target: Option<Target>,
+    /// Threshold of `warn auto`.
+    pub alarm: Option<AlarmLevel>,
+    /// Hash of the data set.
+    pub data_hash: String,
+    /// Series trained on and validated with.
+    pub series: [usize; 2],
+    /// Seed of the training.
+    pub seed: u64,
+    /// Validation scores.
+    pub scores: BTreeMap<String, f64>,
+    /// Licence of the parameters.
+    pub licence: String,
+}

@@ -1,0 +1,185 @@
+//! Dense layers and normalisation on single rows.
+
+use crate::error::Result;
+use crate::model::spec::NetworkSpec;
+use crate::model::stream::Said;
+use crate::model::tensors::Tensors;
+
+/// x W + b, W stored [inputs x outputs].
+#[derive(Debug, Clone)]
+pub struct Dense {
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl Dense {
+    /// Reads `name.weight` and, where there is one, `name.bias`.
+    pub fn new(tensors: &Tensors, name: &str, inputs: usize, outputs: usize, bias: bool) -> Result<Self> {
+        Ok(Self {
+            weight: tensors.get(&format!("{name}.weight"), &[inputs, outputs])?.to_vec(),
+            bias: if bias {
+                tensors.get(&format!("{name}.bias"), &[outputs])?.to_vec()
+            } else {
+                vec![0.0; outputs]
+            },
+        })
+    }
+
+    /// Puts the result into `out`.
+    pub fn set(&self, x: &[f32], out: &mut [f32]) {
+        out.copy_from_slice(&self.bias);
+        accumulate(&self.weight, x, out);
+    }
+
+    /// Adds the result to `out`.
+    pub fn add(&self, x: &[f32], out: &mut [f32]) {
+        for (o, b) in out.iter_mut().zip(&self.bias) {
+            *o += b;
+        }
+        accumulate(&self.weight, x, out);
+    }
+
+    /// Outputs.
+    pub fn outputs(&self) -> usize {
+        self.bias.len()
+    }
+}
+
+/// out += x W, four rows of W at a time: independent sums keep the arithmetic units busy.
+pub fn accumulate(weight: &[f32], x: &[f32], out: &mut [f32]) {
+    let n = out.len();
+    let (fours, rest) = x.as_chunks::<4>();
+    for (rows, x) in weight.chunks_exact(4 * n).zip(fours) {
+        let (a, b) = rows.split_at(2 * n);
+        let ((a0, a1), (b0, b1)) = (a.split_at(n), b.split_at(n));
+        for ((((o, w0), w1), w2), w3) in out.iter_mut().zip(a0).zip(a1).zip(b0).zip(b1) {
+            *o += x[0] * w0 + x[1] * w1 + x[2] * w2 + x[3] * w3;
+        }
+    }
+    for (row, x) in weight[4 * n * fours.len()..].chunks_exact(n).zip(rest) {
+        for (o, w) in out.iter_mut().zip(row) {
+            *o += x * w;
+        }
+    }
+}
+
+/// Normalisation over the channels of a row.
+#[derive(Debug, Clone)]
+pub struct Norm {
+    gamma: Vec<f32>,
+    beta: Vec<f32>,
+}
+
+impl Norm {
+    /// Reads `name.gamma` and `name.beta`.
+    pub fn new(tensors: &Tensors, name: &str, width: usize) -> Result<Self> {
+        Ok(Self {
+            gamma: tensors.get(&format!("{name}.gamma"), &[width])?.to_vec(),
+            beta: tensors.get(&format!("{name}.beta"), &[width])?.to_vec(),
+        })
+    }
+
+    /// Normalises in place.
+    pub fn apply(&self, x: &mut [f32]) {
+        let n = x.len() as f32;
+        let mean = x.iter().sum::<f32>() / n;
+        let variance = x.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / n;
+        let scale = 1.0 / (variance + 1e-5).sqrt();
+        for ((v, g), b) in x.iter_mut().zip(&self.gamma).zip(&self.beta) {
+            *v = (*v - mean) * scale * g + b;
+        }
+    }
+}
+
+/// GELU as burn computes it, x (1 + erf(x / sqrt 2)) / 2, with erf by Abramowitz and Stegun 7.1.26
+/// (absolute error 1.5e-7).
+pub fn gelu(x: f32) -> f32 {
+    let z = f64::from(x) / std::f64::consts::SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * z.abs());
+    let poly = t
+        * (0.254_829_592
+            + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
+    let erf = (1.0 - poly * (-z * z).exp()).copysign(z);
+    (f64::from(x) * 0.5 * (1.0 + erf)) as f32
+}
+
+/// Logistic function.
+pub fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
+/// Projection and heads.
+#[derive(Debug, Clone)]
+pub struct Heads {
+    project: Dense,
+    state: Dense,
+    warning: Option<Dense>,
+    hidden: Vec<f32>,
+    logits: Vec<f32>,
+}
+
+impl Heads {
+    /// Reads the heads of a network.
+    pub fn new(tensors: &Tensors, spec: &NetworkSpec) -> Result<Self> {
+        let p = spec.projection;
+        Ok(Self {
+            project: Dense::new(tensors, "project", spec.encoder.width(), p, true)?,
+            state: Dense::new(tensors, "state", p, spec.classes, true)?,
+            warning: spec.warning.then(|| Dense::new(tensors, "warning", p, 1, true)).transpose()?,
+            hidden: vec![0.0; p],
+            logits: vec![0.0; spec.classes],
+        })
+    }
+
+    /// What the heads say of an encoder's output.
+    pub fn say(&mut self, encoded: &[f32]) -> Said {
+        self.project.set(encoded, &mut self.hidden);
+        for v in &mut self.hidden {
+            *v = gelu(*v);
+        }
+        self.state.set(&self.hidden, &mut self.logits);
+        let warning = self.warning.as_ref().map(|head| {
+            let mut z = [0.0];
+            head.set(&self.hidden, &mut z);
+            z[0]
+        });
+        Said::from_logits(&self.logits, warning)
+    }
+}
+
+/// The encoder's output, or its mean over all frames since the last reset.
+#[derive(Debug, Clone)]
+pub struct Readout {
+    mean: bool,
+    sum: Vec<f32>,
+    count: f32,
+}
+
+impl Readout {
+    /// A readout of nothing yet.
+    pub fn new(spec: &NetworkSpec) -> Self {
+        let mean = spec.readout == crate::model::spec::Readout::Mean;
+        Self { mean, sum: vec![0.0; spec.encoder.width()], count: 0.0 }
+    }
+
+    /// Forgets all frames.
+    pub fn reset(&mut self) {
+        self.sum.fill(0.0);
+        self.count = 0.0;
+    }
+
+    /// Takes an output.
+    pub fn push(&mut self, encoded: &[f32]) {
+        if self.mean {
+            self.count += 1.0;
+            self.sum.iter_mut().zip(encoded).for_each(|(s, e)| *s += e);
+        } else {
+            self.sum.copy_from_slice(encoded);
+        }
+    }
+
+    /// What is read out.
+    pub fn value(&self) -> Vec<f32> {
+        if self.mean { self.sum.iter().map(|s| s / self.count).collect() } else { self.sum.clone() }
+    }
+}

@@ -1,0 +1,73 @@
+//! Scoring frame by frame, without burn: what runs inside LAMMPS is small and links nothing.
+//!
+//! Enters: standardised rows, one per frame. Leaves: what the model says after the last one. Live runs,
+//! replays and evaluation all score through here.
+
+pub(crate) mod attention;
+mod dense;
+pub(crate) mod lstm;
+pub(crate) mod tcn;
+pub(crate) mod window;
+
+use super::Model;
+use super::meta::Kind;
+use super::spec::EncoderSpec;
+use crate::error::Result;
+
+/// What a model says of a frame.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Said {
+    /// Probability of each class.
+    pub states: Vec<f32>,
+    /// Probability of an event within the horizon; NaN without a warning head.
+    pub warning: f32,
+}
+
+impl Said {
+    /// From logits: softmax of the classes, logistic of the warning.
+    #[must_use]
+    pub fn from_logits(states: &[f32], warning: Option<f32>) -> Self {
+        let most = states.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let raised: Vec<f32> = states.iter().map(|z| (z - most).exp()).collect();
+        let sum: f32 = raised.iter().sum();
+        Self {
+            states: raised.iter().map(|e| e / sum).collect(),
+            warning: warning.map_or(f32::NAN, |z| 1.0 / (1.0 + (-z).exp())),
+        }
+    }
+}
+
+/// A model that takes frames one by one.
+pub trait Stream: Send {
+    /// Forgets all frames.
+    fn reset(&mut self);
+
+    /// Takes the next frame's standardised row.
+    fn push(&mut self, row: &[f32]);
+
+    /// What the model says now; frames must have been pushed.
+    fn say(&mut self) -> Said;
+}
+
+/// A stream for a model.
+///
+/// # Errors
+/// [`crate::Error::Input`] when the model's arrays do not fit its description.
+pub fn stream(model: &Model) -> Result<Box<dyn Stream>> {
+    let meta = &model.meta;
+    Ok(match &meta.kind {
+        Kind::Network(spec) => match &spec.encoder {
+            EncoderSpec::Lstm { .. } => Box::new(lstm::LstmStream::new(&model.tensors, spec)?),
+            EncoderSpec::Tcn { .. } => Box::new(tcn::TcnStream::new(&model.tensors, spec)?),
+            EncoderSpec::Transformer { .. } => {
+                Box::new(attention::AttentionWindow::new(&model.tensors, spec, meta.window)?)
+            }
+            EncoderSpec::Mlp { .. } => {
+                Box::new(window::SummaryMlp::new(&model.tensors, spec, meta.window, model.scaler.channels())?)
+            }
+        },
+        Kind::Forest(spec) => {
+            Box::new(window::SummaryForest::new(&model.tensors, *spec, meta.window, model.scaler.channels())?)
+        }
+    })
+}
