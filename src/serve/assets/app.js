@@ -57,7 +57,7 @@ function row(run) {
   if (!parts) {
     const link = make("a", { href: "#run=" + run.id });
     const cells = Array.from({ length: 9 }, (_, k) => make("td", { kind: k >= 2 ? "number" : "" }));
-    const tr = make("tr", {}, make("th", { scope: "row" }, link), ...cells);
+    const tr = make("tr", {}, make("th", { scope: "row" }, link), cells[1], cells[0], ...cells.slice(2));
     parts = { tr, link, cells, state: null };
     rows.set(run.id, parts);
   }
@@ -173,11 +173,11 @@ function alarm(entry, run) {
   const where = run.interfaces[entry.interface];
   const box = make("details", {}, make("summary", { text: (where ? where.name : "") + " at step " + whole(entry.window_end_step) + ", " + number(entry.time_ps) + " " + run.time_unit + ": score " + number(entry.score) }));
   box.append(make("p", { text: entry.reason }));
-  const table = make("table", {}, make("caption", { kind: "small", text: "Descriptors" }));
+  const table = make("table", {}, make("caption", { kind: "small", text: "Descriptor, against the baseline, share of the index" }));
   for (const part of entry.top) {
     table.append(make("tr", {}, make("th", { scope: "row", text: part.descriptor }),
       make("td", { kind: "number", text: (part.sigmas > 0 ? "+" : "") + number(part.sigmas) + " σ" }),
-      make("td", { kind: "number", text: number(100 * part.share) + " % of the index" })));
+      make("td", { kind: "number", text: number(100 * part.share) + " %" })));
   }
   if (entry.top.length) box.append(make("div", { kind: "scroll", tabindex: "0", role: "region", "aria-label": "Descriptors of the alarm at step " + whole(entry.window_end_step) }, table));
   box.append(make("p", { text: entry.atoms.length ? "Atoms of events within one lag before: " + entry.atoms.join(" ") : "No events with atoms were recorded just before (fix keyword label)." }));
