@@ -151,7 +151,8 @@ demo: setup
 	@LAMMPS_PLUGIN_PATH=$(dir $(FORESHOCK_PLUGIN)) $(FORESHOCK) demo
 
 # Packed runs are not simulated again; with DATA elsewhere everything is. Can be interrupted and given
-# again at any time. RULE_... are the hashes of the frozen rules of the labels, see docs/labels.md.
+# again at any time; runs that failed are in quarantine and stop nothing. RULE_... are the hashes of the
+# frozen rules of the labels, see docs/labels.md.
 DATA ?= data
 RUNS ?= $(TARGET)/campaigns
 JOBS ?= 2
@@ -168,7 +169,7 @@ $(FAMILIES:%=dataset-%): dataset-%: setup
 	$(call say,$*: campaign of $(JOBS) runs at a time)
 	@mkdir -p $(DATA)/$* $(RUNS)
 	@$(FORESHOCK) campaign run examples/campaigns/$*/campaign.yaml -o $(RUNS)/$* -j $(JOBS) \
-	  --python $(VENV) --plugin $(FORESHOCK_PLUGIN) --done $(DATA)/$*
+	  --python $(VENV) --plugin $(FORESHOCK_PLUGIN) --done $(DATA)/$* || [ $$? = 1 ]
 	@$(FORESHOCK) dataset pack $(RUNS)/$* -o $(DATA)/$*
 	@$(FORESHOCK) label examples/labels/$*.yaml $(DATA)/$* --frozen $(RULE_$*) --sensitivity
 
