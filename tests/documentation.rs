@@ -262,7 +262,7 @@ fn options_in_command_lines_exist() {
             line.split_whitespace().take_while(|word| !["&&", ">", "|"].contains(word)).collect();
         // Subcommands come first; the help of the deepest one lists the options.
         let built = match words[0] {
-            "dataset" | "label" => cfg!(feature = "learn"),
+            "dataset" | "label" | "train" | "evaluate" | "model" => cfg!(feature = "learn"),
             "watch" | "serve" | "report" => cfg!(feature = "watch"),
             _ => true,
         };
