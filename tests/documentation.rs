@@ -82,6 +82,8 @@ fn every_command_is_in_the_readme() {
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let names: Vec<&str> = commands
         .take_while(|line| !line.is_empty())
+        // A long description goes on in lines that are further in.
+        .filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')))
         .filter_map(|line| line.split_whitespace().next())
         .filter(|name| *name != "help")
         .collect();
