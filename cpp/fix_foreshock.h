@@ -49,6 +49,8 @@ class FixForeshock : public Fix {
   void unpack_forward_comm(int, int, double *) override;
 
  private:
+  static constexpr int PER_ATOM = 3;    // columns of the per-atom array
+
   void sample();
   void all_or_none(const std::string &failure);
   void gather_mail();
