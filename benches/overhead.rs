@@ -1,8 +1,8 @@
 //! What the fix costs: CPU time of runs with and without it, in pairs.
 //!
-//! Two instances of the same system live in one process and run in turn, block by block, so that a
-//! pair's blocks are neighbours in time on a shared, noisy machine; the first blocks (reference and
-//! warm-up) are not counted. Runs on several ranks are whole `mpiexec` runs in turn. Ratios are of CPU
+//! Two instances of the same system live in one process and run in turn, 50 or 100 steps each, so that
+//! what is compared are neighbours in time on a shared, noisy machine; a pair is made of several such
+//! turns, and the first steps (reference and warm-up) are not counted. Runs on several ranks are whole `mpiexec` runs in turn. Ratios are of CPU
 //! time (user and system, all threads). Writes `target/bench/overhead.json`.
 //!
 //! `comparison` says what the ratio is to: `plain` is the run without the fix, `native` the run
@@ -57,15 +57,14 @@ impl Instance {
             .expect("the plugin loads");
         lammps.commands(&system(input, cells)).expect("the input is correct");
         lammps.commands(extra).expect("the input is correct");
-        let mut instance = Self(lammps);
-        instance.block(warm_up);
-        instance
+        lammps.command(&format!("run {warm_up} post no")).expect("the run starts");
+        Self(lammps)
     }
 
-    /// CPU seconds of a block of steps.
-    fn block(&mut self, steps: usize) -> f64 {
+    /// CPU seconds of the next steps, which go on from the last ones.
+    fn advance(&mut self, steps: usize) -> f64 {
         let before = cpu_seconds(UsageWho::RUSAGE_SELF);
-        self.0.command(&format!("run {steps} post no")).expect("the run goes on");
+        self.0.command(&format!("run {steps} pre no post no")).expect("the run goes on");
         cpu_seconds(UsageWho::RUSAGE_SELF) - before
     }
 }
@@ -94,31 +93,34 @@ impl Case {
 /// Measures a pair of instances and describes the result.
 fn pairs(case: &Case) -> Value {
     let &Case { input, cells, every, stress, comparison, .. } = case;
-    // Whole samples per block, and enough steps for a steady CPU time.
-    let samples = (200 / every).max(1) * 32_000 / (4 * cells.pow(3)).max(8_000);
-    let block = every * samples.max(1);
+    // Whole samples per turn; larger systems are steady in fewer turns.
+    let turn = every.max(50);
+    let steps = if every < 100 { 300 } else { 500 } * 32_000 / (4 * cells.pow(3));
+    let turns = (steps / turn).clamp(1, 12);
     // Reference, lag and a few samples more.
     let warm_up = every * 6;
-    let mut plain = Instance::new(input, cells, "", 1);
+    let mut plain = Instance::new(input, cells, "", warm_up);
     let positions = plain.0.atoms("x", 3).expect("positions");
     let height = plain.0.thermo("lz").expect("a known keyword");
     let other = if comparison == "native" { native_lines(input, every, height) } else { String::new() };
     if comparison == "native" {
         plain = Instance::new(input, cells, &other, warm_up);
-    } else {
-        plain.block(warm_up);
     }
     let mut with = Instance::new(input, cells, &fix_line(input, every, stress), warm_up);
     let (mut ratios, mut costs) = (Vec::new(), Vec::new());
     for repeat in 0..REPEATS {
-        let (a, b) = if repeat % 2 == 0 {
-            let b = plain.block(block);
-            (with.block(block), b)
-        } else {
-            (with.block(block), plain.block(block))
-        };
+        let (mut a, mut b) = (0.0, 0.0);
+        for number in 0..turns {
+            if (repeat + number) % 2 == 0 {
+                b += plain.advance(turn);
+                a += with.advance(turn);
+            } else {
+                a += with.advance(turn);
+                b += plain.advance(turn);
+            }
+        }
         ratios.push(a / b);
-        costs.push(1e3 * (a - b) / (block / every) as f64);
+        costs.push(1e3 * (a - b) * every as f64 / (turn * turns) as f64);
     }
     let [low, middle, high] = spread(ratios);
     let atoms = positions.len() / 3;

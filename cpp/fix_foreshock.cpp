@@ -11,7 +11,6 @@
 #include "force.h"
 #include "group.h"
 #include "input.h"
-#include "input.h"
 #include "memory.h"
 #include "modify.h"
 #include "neighbor.h"

@@ -45,6 +45,18 @@ impl Error {
         Self::Input { key: key.into(), value: value.to_string(), expected: expected.into() }
     }
 
+    /// Refuses a number that is not positive.
+    ///
+    /// # Errors
+    /// [`Error::Input`] that names `key`.
+    pub(crate) fn unless_positive(key: &str, value: f64) -> Result<()> {
+        if value.is_finite() && value > 0.0 {
+            Ok(())
+        } else {
+            Err(Self::input(key, value, "a positive number"))
+        }
+    }
+
     /// An [`Error::File`] from a path and a message.
     pub fn file(path: impl Into<PathBuf>, message: impl ToString) -> Self {
         Self::File { path: path.into(), message: message.to_string() }

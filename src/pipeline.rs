@@ -31,7 +31,7 @@ use crate::worker::{Answer, Cusum, Detector, Submitted, Worker};
 pub const STALE_SAMPLES: u64 = 10;
 
 const STATE_KIND: &str = "pipeline";
-const STATE_VERSION: u32 = 2;
+const STATE_VERSION: u32 = 3;
 
 /// What the run is, beyond its fix line.
 #[derive(Debug, Clone, PartialEq)]
@@ -380,12 +380,6 @@ impl Pipeline {
         self.worker.dropped()
     }
 
-    /// The window stage, for reports.
-    #[must_use]
-    pub fn stage(&self) -> &WindowStage {
-        &self.stage
-    }
-
     /// The threshold in force.
     #[must_use]
     pub fn threshold(&self) -> f64 {
@@ -398,7 +392,7 @@ impl Pipeline {
         self.timing
     }
 
-    /// The complete state for a restart file. Waits for outstanding verdicts first; alarms among them
+    /// The complete state for a restart file, but for a halt: it ends the run that it belongs to. Waits for outstanding verdicts first; alarms among them
     /// are in the next output.
     pub fn serialize(&mut self) -> Vec<u8> {
         let step = self.last.map_or(0, |(_, step)| step);
@@ -414,8 +408,6 @@ impl Pipeline {
         out.bool(self.last.is_some());
         out.u64(frame);
         out.i64(step);
-        out.bool(self.halting.is_some());
-        out.text(self.halting.as_deref().unwrap_or(""));
         out.u64(self.worker.dropped());
         out.seal(STATE_KIND, STATE_VERSION)
     }
@@ -435,9 +427,6 @@ impl Pipeline {
         let sampled = input.bool()?;
         let last = (input.u64()?, input.i64()?);
         self.last = sampled.then_some(last);
-        let halting = input.bool()?;
-        let reason = input.text()?;
-        self.halting = halting.then_some(reason);
         self.worker.set_dropped(input.u64()?);
         input.finish()?;
         self.resumed = sampled;

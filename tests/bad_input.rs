@@ -31,7 +31,6 @@ fn context(setting: Setting) -> Context {
         ntypes: setting.types,
         dt_ps: setting.timestep * units.time(),
         dimension: setting.dimension,
-        periodic: setting.periodic,
         groups: setting.groups,
     }
 }

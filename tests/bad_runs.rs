@@ -161,15 +161,45 @@ fn check(case: &Case, before: usize, answer: &str, marks: bool) -> Result<(), St
     if !marks {
         return Ok(());
     }
-    let lines: Vec<&str> = answer.lines().collect();
-    let mark = lines.iter().position(|line| line.trim_start().starts_with('^')).ok_or("no mark")?;
-    let (start, end) = (lines[mark].find('^').unwrap_or(0), lines[mark].trim_end().len());
-    let marked = lines[mark - 1].get(start..end).unwrap_or_default();
+    let marked = marked(answer).ok_or("no mark")?;
     let expected = &words[case.word.expect("word") + before - 1];
     if marked != expected {
         return Err(format!("marked '{marked}', expected '{expected}'"));
     }
     Ok(())
+}
+
+/// The word that LAMMPS has marked in the line above the mark.
+fn marked(answer: &str) -> Option<&str> {
+    let lines: Vec<&str> = answer.lines().collect();
+    let mark = lines.iter().position(|line| line.trim_start().starts_with('^'))?;
+    let (start, end) = (lines[mark].find('^')?, lines[mark].trim_end().len());
+    lines[mark - 1].get(start..end)
+}
+
+#[test]
+fn a_file_that_does_not_fit_marks_its_word() {
+    let dir = tempfile::tempdir().expect("a directory");
+    std::fs::write(dir.path().join("torn.yaml"), "bonds: [").expect("the test's own directory");
+    std::fs::write(dir.path().join("torn.safetensors"), "no model").expect("the test's own directory");
+    for (keyword, file) in [
+        ("label", "none.yaml"),
+        ("label", "torn.yaml"),
+        ("model", "none.safetensors"),
+        ("model", "torn.safetensors"),
+    ] {
+        for ranks in [1, 2] {
+            let script = format!("{}{}", slab::SLAB, slab::fix(&format!("{keyword} {file} message no")));
+            let outcome = Machine::current().run(ranks, dir.path(), &script);
+            assert!(!outcome.status.success(), "{file}");
+            assert!(
+                outcome.text.contains(&format!("fix foreshock: {keyword}: {file}: ")),
+                "{}",
+                outcome.text
+            );
+            assert_eq!(marked(&outcome.text), Some(file), "{}", outcome.text);
+        }
+    }
 }
 
 /// A run whose fault only the box knows: a name, what differs from a run of the slab that is right,

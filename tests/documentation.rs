@@ -28,7 +28,6 @@ fn keywords() -> Vec<String> {
         ntypes: 2,
         dt_ps: 0.002,
         dimension: 3,
-        periodic: [true; 3],
         groups: ["all", "lower", "upper"].map(str::to_owned).to_vec(),
     };
     let message = parse(&words, &context).expect_err("no such keyword").message;
@@ -162,7 +161,6 @@ fn fix_lines_are_accepted() {
         ntypes: 3,
         dt_ps: 0.002,
         dimension: 3,
-        periodic: [true; 3],
         groups: ["all", "sse", "anode", "lower", "upper", "silicate", "oxide"].map(str::to_owned).to_vec(),
     };
     let mut seen = 0;
@@ -233,7 +231,6 @@ fn label_files_and_settings_are_accepted() {
             ntypes: 2,
             dt_ps: 0.002,
             dimension: 3,
-            periodic: [true; 3],
             groups: ["all", "lower", "upper"].map(str::to_owned).to_vec(),
         };
         let config = parse(&words.split(' ').map(str::to_owned).collect::<Vec<_>>(), &context);

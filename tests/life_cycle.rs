@@ -19,11 +19,12 @@ fn inference_threads() -> usize {
     names.filter(|name| name.trim() == "foreshock-infer").count()
 }
 
-/// Waits for the one thread that a fix has started: it gives itself its name when it first runs.
-fn one_inference_thread() {
+/// Waits until a fix has `number` threads. A thread gives itself its name when it first runs, and the
+/// system lists it for a moment after it was joined.
+fn wait_for_inference_threads(number: usize) {
     let start = Instant::now();
-    while inference_threads() != 1 {
-        assert!(start.elapsed() < Duration::from_secs(30), "{} threads", inference_threads());
+    while inference_threads() != number {
+        assert!(start.elapsed() < Duration::from_secs(30), "{} threads, not {number}", inference_threads());
         std::thread::yield_now();
     }
 }
@@ -52,9 +53,9 @@ fn two_hundred_cycles_leak_neither_threads_nor_memory() {
         lammps.command("run 20").expect("a run");
         // Ended by unfix, or by the next clear with a live thread.
         if number.is_multiple_of(2) {
-            one_inference_thread();
+            wait_for_inference_threads(1);
             lammps.command("unfix w").expect("unfix");
-            assert_eq!(inference_threads(), 0, "unfix joins the thread");
+            wait_for_inference_threads(0);
             lammps.command("run 5").expect("a run without the fix");
         }
     };
@@ -64,7 +65,7 @@ fn two_hundred_cycles_leak_neither_threads_nor_memory() {
     (50..250).for_each(&mut cycle);
     let grown = resident() - before;
     lammps.command("clear").expect("clear");
-    assert_eq!(inference_threads(), 0);
+    wait_for_inference_threads(0);
     // One frame's state alone would come to more than this in 200 cycles.
     assert!(grown < 4.0, "{grown:.1} MB more after 200 cycles");
 }
@@ -73,9 +74,9 @@ fn two_hundred_cycles_leak_neither_threads_nor_memory() {
 fn closing_lammps_with_a_live_thread_joins_it() {
     let mut lammps = Lammps::open(&[]).expect("`make test` provides LAMMPS");
     lammps.commands(&format!("{}{SLAB}{}run 20\n", load(), fix("message no"))).expect("a run");
-    one_inference_thread();
+    wait_for_inference_threads(1);
     drop(lammps);
-    assert_eq!(inference_threads(), 0);
+    wait_for_inference_threads(0);
 }
 
 #[test]
@@ -108,7 +109,9 @@ fn a_thread_does_not_keep_lmp_from_ending() {
             assert_eq!(outcome.status.code(), Some(code), "{ending} on {ranks}: {}", outcome.text);
             assert!(!outcome.text.to_lowercase().contains("segmentation"), "{}", outcome.text);
             let stream = dir.path().join("r.jsonl");
-            assert_eq!(of_type(&stream, "verdict").len(), 2 * 71, "{ending}");
+            // A starved thread misses windows, and says so; none goes without a word.
+            let [verdicts, drops] = ["verdict", "drop"].map(|kind| of_type(&stream, kind).len());
+            assert_eq!(verdicts + drops, 2 * 71, "{ending} on {ranks}: {drops} dropped");
         }
     }
 }

@@ -56,6 +56,21 @@ fn columns_tell_learning_from_judged() {
 }
 
 #[test]
+fn a_restart_shows_the_last_verdict_until_the_next_sample() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let first = format!("{SLAB}{}{VECTOR}run 900\nwrite_restart w.restart\n", fix("mode sync"));
+    let (_, before) = run(2, dir.path(), &first).thermo();
+    let pair = "pair_style lj/cut 5.0\npair_coeff * * 0.4 2.3\nfix nve all nve\ntimestep 0.002\n";
+    for ranks in [1, 2] {
+        let second = format!("read_restart w.restart\n{pair}{}{VECTOR}run 5\n", fix("mode sync"));
+        let (_, after) = run(ranks, dir.path(), &second).thermo();
+        let [from, to] = [&before[9], &after[0]].map(|row| format!("{row:?}"));
+        assert_eq!((before[9][0], before[9][11]), (900.0, 4.0), "judged");
+        assert_eq!(from, to, "on {ranks} ranks");
+    }
+}
+
+#[test]
 fn the_array_is_the_record() {
     let dir = tempfile::tempdir().expect("a directory");
     let columns: Vec<String> =

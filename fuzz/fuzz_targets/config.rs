@@ -15,7 +15,6 @@ fuzz_target!(|data: &[u8]| {
         ntypes: 3,
         dt_ps: 0.001,
         dimension: 3,
-        periodic: [true; 3],
         groups: ["all", "a", "b"].map(String::from).to_vec(),
     };
     let path = file.path().to_str().expect("a temporary name");

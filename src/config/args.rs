@@ -18,9 +18,6 @@ pub struct Context {
     pub dt_ps: f64,
     /// 2 or 3.
     pub dimension: usize,
-    /// Whether the box is periodic along x, y, z. No keyword depends on it by itself: whether it fits
-    /// the sides is checked against the box when a run starts.
-    pub periodic: [bool; 3],
     /// Names of all existing groups.
     pub groups: Vec<String>,
 }

@@ -24,6 +24,9 @@ const COLUMNS: usize = 10;
 /// Rows of the output array.
 const ROWS: usize = 2;
 
+/// Where a fix line has its style.
+const STYLE_WORD: usize = 2;
+
 /// Words of the packet before the control words: status, halt, dump of the flight recorder.
 const PACKET_HEAD: usize = 3;
 
@@ -83,7 +86,6 @@ fn context(host: &Host) -> Result<Context> {
         ntypes: host.ntypes,
         dt_ps: host.dt * units.time(),
         dimension: host.dimension,
-        periodic: host.periodic,
         groups: host.groups.clone(),
     })
 }
@@ -94,12 +96,29 @@ pub fn check_fix(words: &Vec<String>, host: &Host) -> Checked {
     let bad = |word: i32, message: String| Checked { word, message };
     let outcome = guard(|| {
         let context = context(host)?;
-        Ok(match parse(words, &context) {
-            Ok(_) => bad(-1, String::new()),
-            Err(e) => bad(e.word as i32, e.message),
+        let config = match parse(words, &context) {
+            Ok(config) => config,
+            Err(e) => return Ok(bad(e.word as i32, e.message)),
+        };
+        Ok(match check_files(&config, &context) {
+            Ok(()) => bad(-1, String::new()),
+            Err((keyword, e)) => {
+                // The file's name, or the style where the settings file gave it.
+                let word = words.iter().position(|word| word == keyword).map_or(STYLE_WORD, |at| at + 1);
+                bad(word as i32, format!("fix foreshock: {keyword}: {e}"))
+            }
         })
     });
     outcome.unwrap_or_else(|e| bad(0, e.to_string()))
+}
+
+/// Reads the files that the configuration names, before anything runs; an error goes with its keyword.
+fn check_files(config: &FixConfig, context: &Context) -> std::result::Result<(), (&'static str, Error)> {
+    if let Some(path) = &config.label {
+        Rules::read(path, context.ntypes).map_err(|e| ("label", e))?;
+    }
+    crate::model::detector::of(config, context.units, context.dt_ps).map_err(|e| ("model", e))?;
+    Ok(())
 }
 
 /// Makes the engine of a fix command that [`check_fix`] accepts.
@@ -111,9 +130,6 @@ pub fn new_engine(words: &Vec<String>, host: &Host) -> Result<Box<Engine>> {
         let timing = config
             .timing(context.dt_ps, context.units)
             .map_err(|fault| Error::Limit(format!("fix foreshock: {}", fault.message)))?;
-        // Before anything runs, and on every rank alike; rank 0 reads it again when its pipeline starts.
-        crate::model::detector::of(&config, context.units, context.dt_ps)
-            .map_err(|e| Error::Limit(format!("fix foreshock: {e}")))?;
         let plan = Plan::new(&config, &timing, context.units, host.ntypes, host.dimension);
         let rules = match &config.label {
             Some(path) => Rules::read(path, host.ntypes)?,
@@ -262,6 +278,7 @@ impl Engine {
             config: self.config.to_json(),
         };
         let mut pipeline = Pipeline::new(&self.config, &facts)?;
+        self.log.push(format!("settings: {}", self.config.describe()));
         if let Some(bytes) = self.saved.take() {
             pipeline.deserialize(&bytes)?;
         }

@@ -103,13 +103,7 @@ impl Rule {
     /// # Errors
     /// [`Error::Input`] naming the value.
     pub fn check(&self) -> Result<()> {
-        let positive = |key: &str, value: f64| {
-            if value.is_finite() && value > 0.0 {
-                Ok(())
-            } else {
-                Err(Error::input(key, value, "a positive number"))
-            }
-        };
+        let positive = Error::unless_positive;
         let share = |key: &str, value: f64| {
             if value > 0.0 && value <= 1.0 {
                 Ok(())

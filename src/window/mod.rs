@@ -79,13 +79,7 @@ impl Settings {
     /// # Errors
     /// [`Error::Input`] naming the first value that cannot be used.
     pub fn check(&self) -> Result<()> {
-        let positive = |key: &str, value: f64| {
-            if value.is_finite() && value > 0.0 {
-                Ok(())
-            } else {
-                Err(Error::input(key, value, "a positive number"))
-            }
-        };
+        let positive = Error::unless_positive;
         let not_negative = |key: &str, value: f64| {
             if value.is_finite() && value >= 0.0 {
                 Ok(())

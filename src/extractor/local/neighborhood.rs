@@ -123,7 +123,7 @@ impl Extractor {
                 self.watch_contact(view, sample, i, (kind, side), scratch)?;
             }
         }
-        self.carry_absent(view, sample, scratch);
+        self.carry_absent(view, sample, sections, scratch);
         Ok(())
     }
 
@@ -170,9 +170,18 @@ impl Extractor {
         self.store.set_neighbors(i, sample.slot, now);
     }
 
-    /// Tracked framework atoms that have wandered out of reach keep their last neighbours.
-    fn carry_absent(&mut self, view: &AtomsView, sample: &Sample, scratch: &Scratch) {
-        let mut active = scratch.active.iter().map(|a| a.atom as usize).peekable();
+    /// Tracked framework atoms that have wandered out of reach keep their last neighbours, and with them
+    /// the bonds that they have lost: else these would fall out of `bonds_broken` and `cn_loss` just
+    /// where mixing is worst.
+    fn carry_absent(
+        &mut self,
+        view: &AtomsView,
+        sample: &Sample,
+        sections: &[Sections],
+        scratch: &mut Scratch,
+    ) {
+        let Scratch { active, payload, .. } = scratch;
+        let mut active = active.iter().map(|a| a.atom as usize).peekable();
         for i in 0..view.nlocal {
             if active.next_if_eq(&i).is_some() {
                 continue;
@@ -182,6 +191,10 @@ impl Extractor {
                     self.store.set_neighbors(i, sample.slot, &[]);
                 } else {
                     self.store.carry_neighbors(i, sample.previous_slot, sample.slot);
+                    let kept = self.store.neighbors(i, sample.slot);
+                    let (broken, formed) = list::bond_changes(self.store.reference_neighbors(i), kept);
+                    let section = &sections[self.store.header(i).interface as usize];
+                    bonds::add_change(&mut payload[section.bonds.clone()], broken, formed);
                 }
             }
         }

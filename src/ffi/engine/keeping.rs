@@ -37,8 +37,9 @@ impl Engine {
     pub fn save(&mut self) -> Vec<u8> {
         let extractor = self.extractor.save();
         let pipeline = self.pipeline.as_mut().map(Pipeline::serialize).unwrap_or_default();
+        let shown: Vec<u8> = self.outputs.iter().flat_map(|value| value.to_le_bytes()).collect();
         let mut bytes = Vec::new();
-        for part in [self.setup().to_string().into_bytes(), extractor] {
+        for part in [self.setup().to_string().into_bytes(), shown, extractor] {
             bytes.extend((part.len() as u64).to_le_bytes());
             bytes.extend(part);
         }
@@ -64,14 +65,18 @@ impl Engine {
     /// Takes up a state written by [`Engine::save`], on every rank.
     pub fn restore(&mut self, bytes: &[u8]) -> Result<()> {
         guard(|| {
-            let part = |bytes: &'_ [u8]| -> Option<(usize, usize)> {
-                let length = u64::from_le_bytes(*bytes.first_chunk::<8>()?) as usize;
-                Some((8, 8_usize.checked_add(length).filter(|&end| end <= bytes.len())?))
+            let mut rest = bytes;
+            let mut part = || -> Result<&[u8]> {
+                let truncated = || Error::State("is truncated".into());
+                let (length, after) = rest.split_first_chunk::<8>().ok_or_else(truncated)?;
+                let length = usize::try_from(u64::from_le_bytes(*length)).map_err(|_| truncated())?;
+                let (part, after) = after.split_at_checked(length).ok_or_else(truncated)?;
+                rest = after;
+                Ok(part)
             };
-            let truncated = || Error::State("is truncated".into());
-            let (from, to) = part(bytes).ok_or_else(truncated)?;
+            let (setup, shown, extractor) = (part()?, part()?, part()?);
             let setup: serde_json::Value =
-                serde_json::from_slice(&bytes[from..to]).map_err(|e| Error::State(e.to_string()))?;
+                serde_json::from_slice(setup).map_err(|e| Error::State(e.to_string()))?;
             if let serde_json::Value::Object(own) = self.setup() {
                 let other = own.iter().find(|(key, value)| setup[key.as_str()] != **value);
                 if let Some((key, value)) = other {
@@ -81,11 +86,17 @@ impl Engine {
                     )));
                 }
             }
-            let bytes = &bytes[to..];
-            let (from, to) = part(bytes).ok_or_else(truncated)?;
-            let (extractor, pipeline) = (&bytes[from..to], &bytes[to..]);
+            let (shown, []) = shown.as_chunks::<8>() else {
+                return Err(Error::State("is truncated".into()));
+            };
+            if shown.len() != self.outputs.len() {
+                let (own, saved) = (self.outputs.len(), shown.len());
+                return Err(Error::State(format!("has {own} outputs here, but {saved} in the restart file")));
+            }
             self.extractor.restore(extractor, self.facts.periodic)?;
-            self.saved = (!pipeline.is_empty()).then(|| pipeline.to_vec());
+            // Until the next sample the output is what it was.
+            self.outputs = shown.iter().map(|value| f64::from_le_bytes(*value)).collect();
+            self.saved = (!rest.is_empty()).then(|| rest.to_vec());
             Ok(())
         })
     }
