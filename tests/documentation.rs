@@ -2,6 +2,8 @@
 #![cfg(feature = "cli")]
 
 mod machine;
+#[cfg(feature = "watch")]
+mod streams;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,7 +11,6 @@ use std::process::Command;
 use foreshock::config::{Context, FixConfig, parse};
 use foreshock::decision::StateCode;
 use foreshock::stream::schema::Line;
-use foreshock::units::UnitStyle;
 
 const FIX: &str = include_str!("../docs/fix_foreshock.md");
 const README: &str = include_str!("../README.md");
@@ -23,13 +24,7 @@ fn foreshock(args: &[&str]) -> String {
 /// All keywords of the fix, as it lists them itself when a word is none.
 fn keywords() -> Vec<String> {
     let words = "w all foreshock 50 lower upper nonsense".split(' ').map(str::to_owned).collect::<Vec<_>>();
-    let context = Context {
-        units: UnitStyle::Metal,
-        ntypes: 2,
-        dt_ps: 0.002,
-        dimension: 3,
-        groups: ["all", "lower", "upper"].map(str::to_owned).to_vec(),
-    };
+    let context = Context::metal(2, &["all", "lower", "upper"]);
     let message = parse(&words, &context).expect_err("no such keyword").message;
     let (_, list) = message.split_once("expected one of ").expect("a list");
     list.split(", ").map(str::to_owned).collect()
@@ -156,13 +151,7 @@ fn whole_input_scripts_run_and_warn() {
 
 #[test]
 fn fix_lines_are_accepted() {
-    let context = Context {
-        units: UnitStyle::Metal,
-        ntypes: 3,
-        dt_ps: 0.002,
-        dimension: 3,
-        groups: ["all", "sse", "anode", "lower", "upper", "silicate", "oxide"].map(str::to_owned).to_vec(),
-    };
+    let context = Context::metal(3, &["all", "sse", "anode", "lower", "upper", "silicate", "oxide"]);
     let mut seen = 0;
     for block in blocks().iter().filter(|block| block.info.starts_with("lammps")) {
         let text = block.text.replace("&\n", " ");
@@ -226,13 +215,7 @@ fn label_files_and_settings_are_accepted() {
     for block in blocks_of("yaml,config") {
         std::fs::write(&file, &block.text).expect("writable");
         let words = format!("w all foreshock 50 lower upper config {}", file.display());
-        let context = Context {
-            units: UnitStyle::Metal,
-            ntypes: 2,
-            dt_ps: 0.002,
-            dimension: 3,
-            groups: ["all", "lower", "upper"].map(str::to_owned).to_vec(),
-        };
+        let context = Context::metal(2, &["all", "lower", "upper"]);
         let config = parse(&words.split(' ').map(str::to_owned).collect::<Vec<_>>(), &context);
         assert!(config.is_ok(), "{}: {}", block.text, config.expect_err("checked").message);
     }
@@ -245,7 +228,7 @@ fn label_files_and_settings_are_accepted() {
 /// Command lines of `foreshock` in shell blocks, and the words behind it in code spans.
 fn command_lines() -> Vec<(String, String)> {
     let mut lines = Vec::new();
-    for block in blocks().iter().filter(|block| ["sh", "bash"].contains(&block.info.as_str())) {
+    for block in blocks().iter().filter(|block| ["sh", "sh,run", "bash"].contains(&block.info.as_str())) {
         let found = block.text.lines().filter_map(|line| line.trim().strip_prefix("foreshock "));
         lines.extend(found.map(|words| (block.page.clone(), words.to_owned())));
     }
@@ -273,6 +256,38 @@ fn options_in_command_lines_exist() {
             let listed = help.split(|c: char| c.is_whitespace() || c == ',').any(|word| word == *option);
             assert!(listed, "{page}: foreshock {line}: no {option} in\n{help}");
         }
+    }
+}
+
+/// Commands that end by themselves, in a folder with a recording, a folder of recordings and the examples.
+#[cfg(feature = "watch")]
+#[test]
+fn shell_examples_run() {
+    let dir = tempfile::tempdir().expect("a temporary folder");
+    for name in ["run.jsonl", "scratch/run-17/run.jsonl", "scratch/campaign/run.jsonl"] {
+        let path = dir.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a fresh folder");
+        std::fs::write(path, streams::run(150, 110)).expect("writable");
+    }
+    std::os::unix::fs::symlink(root().join("examples"), dir.path().join("examples")).expect("a link");
+    let program = Path::new(env!("CARGO_BIN_EXE_foreshock")).parent().expect("a file has a folder");
+    for block in blocks_of("sh,run") {
+        for line in block.text.lines() {
+            let output = Command::new("bash")
+                .args(["-c", line])
+                .current_dir(dir.path())
+                .env("PATH", format!("{}:/usr/bin:/bin", program.display()))
+                .env("HOME", dir.path())
+                .output()
+                .expect("a shell");
+            // 1 is a warning, and there is one in the recordings.
+            let most = i32::from(line.starts_with("foreshock "));
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.code().is_some_and(|code| code <= most), "{}: {line}: {said}", block.page);
+        }
+    }
+    for made in ["cell/interface.data", "report.html", "campaign.html", ".local/share/man/man1/foreshock.1"] {
+        assert!(dir.path().join(made).is_file(), "{made}");
     }
 }
 

@@ -22,6 +22,21 @@ pub struct Context {
     pub groups: Vec<String>,
 }
 
+impl Context {
+    /// An ordinary context: metal units, a timestep of 2 fs, three dimensions. For checking lines without
+    /// LAMMPS, as the documentation's tests do.
+    #[must_use]
+    pub fn metal(ntypes: usize, groups: &[&str]) -> Self {
+        Self {
+            units: UnitStyle::Metal,
+            ntypes,
+            dt_ps: 0.002,
+            dimension: 3,
+            groups: groups.iter().map(|&group| group.to_owned()).collect(),
+        }
+    }
+}
+
 /// A wrong word.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]

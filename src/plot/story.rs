@@ -78,11 +78,7 @@ mod tests {
     use crate::stream::Header;
 
     fn header() -> Header {
-        Header {
-            groups: ["silicate".into(), "oxide".into()],
-            descriptors: vec!["gap".into(), "thickness".into()],
-            ..crate::stream::tests::header()
-        }
+        Header { descriptors: vec!["gap".into(), "thickness".into()], ..Header::example() }
     }
 
     fn sample(frame: u64, interface: usize, condition: Condition, thickness: f64) -> Line {

@@ -51,6 +51,47 @@ pub struct Header {
 }
 
 impl Header {
+    /// The header of a plausible run: two interfaces of an oxide cell, sampled every 0.1 ps. For examples,
+    /// tests and benches of whatever reads streams.
+    ///
+    /// ```
+    /// use foreshock::stream::{Header, Line};
+    ///
+    /// let header = Header { groups: ["anode".into(), "sse".into()], ..Header::example() };
+    /// assert!(header.check().is_ok());
+    /// assert!(Line::Header(Box::new(header)).to_bytes().starts_with(b"{\"type\":\"header\""));
+    /// ```
+    #[must_use]
+    pub fn example() -> Self {
+        Self {
+            schema: VERSION,
+            foreshock: "0.1.0".to_owned(),
+            lammps: "22 Jul 2025".to_owned(),
+            units: "metal".to_owned(),
+            dt_ps: 0.002,
+            every: 50,
+            atoms: 1152,
+            groups: ["silicate".to_owned(), "oxide".to_owned()],
+            elements: Vec::new(),
+            descriptors: crate::registry::frame_names(false),
+            model_hash: None,
+            detector: "cusum".to_owned(),
+            threshold: 1.0,
+            persist: 3,
+            settings: Settings {
+                interfaces: 2,
+                sample_ps: 0.1,
+                reference_ps: 0.5,
+                baseline_start_ps: 2.0,
+                baseline_length_ps: 5.0,
+                lag_ps: 1.0,
+                window: 64,
+                rdf: false,
+            },
+            config: serde_json::json!({"halt": "soft", "detector": "cusum"}),
+        }
+    }
+
     /// Checks a header that comes from a file.
     ///
     /// # Errors

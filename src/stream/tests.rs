@@ -3,38 +3,12 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::decision::{Alarm, StateCode, Verdict};
 use crate::frame::Condition;
-use crate::window::Settings;
 use crate::window::instability::Contribution;
 
-/// A header of an oxide run with two interfaces.
-pub(crate) fn header() -> Header {
-    Header {
-        schema: schema::VERSION,
-        foreshock: "0.1.0".to_owned(),
-        lammps: "22 Jul 2025".to_owned(),
-        units: "metal".to_owned(),
-        dt_ps: 0.002,
-        every: 50,
-        atoms: 1152,
-        groups: ["a".to_owned(), "b".to_owned()],
-        elements: vec!["Li".to_owned(), "O".to_owned()],
-        descriptors: vec!["gap".to_owned(), "slip".to_owned()],
-        model_hash: None,
-        detector: "cusum".to_owned(),
-        threshold: 1.0,
-        persist: 3,
-        settings: Settings {
-            interfaces: 2,
-            sample_ps: 0.1,
-            reference_ps: 0.5,
-            baseline_start_ps: 2.0,
-            baseline_length_ps: 5.0,
-            lag_ps: 1.0,
-            window: 64,
-            rdf: false,
-        },
-        config: serde_json::json!({"normal": "z"}),
-    }
+/// A header with two descriptors only.
+fn header() -> Header {
+    let descriptors = vec!["gap".to_owned(), "slip".to_owned()];
+    Header { descriptors, ..Header::example() }
 }
 
 fn sample(frame: u64, value: f64) -> Line {

@@ -3,38 +3,11 @@
 use foreshock::decision::{Alarm, StateCode, Verdict};
 use foreshock::frame::Condition;
 use foreshock::stream::{Header, Line};
-use foreshock::window::Settings;
 use foreshock::window::instability::Contribution;
 
 /// The header of a run between two groups.
 pub fn header(groups: [&str; 2]) -> Line {
-    Line::Header(Box::new(Header {
-        schema: foreshock::stream::schema::VERSION,
-        foreshock: "0.1.0".into(),
-        lammps: "22 Jul 2025".into(),
-        units: "metal".into(),
-        dt_ps: 0.002,
-        every: 50,
-        atoms: 1152,
-        groups: groups.map(Into::into),
-        elements: Vec::new(),
-        descriptors: foreshock::registry::frame_names(false),
-        model_hash: None,
-        detector: "cusum".into(),
-        threshold: 1.0,
-        persist: 3,
-        settings: Settings {
-            interfaces: 2,
-            sample_ps: 0.1,
-            reference_ps: 0.5,
-            baseline_start_ps: 2.0,
-            baseline_length_ps: 5.0,
-            lag_ps: 1.0,
-            window: 64,
-            rdf: false,
-        },
-        config: serde_json::json!({"halt": "soft", "detector": "cusum"}),
-    }))
+    Line::Header(Box::new(Header { groups: groups.map(Into::into), ..Header::example() }))
 }
 
 /// Lines of sample `frame`; from `fails` on the second interface leaves the baseline, and the alarm

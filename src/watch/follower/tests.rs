@@ -1,38 +1,14 @@
 use super::*;
 use crate::decision::{Alarm, Verdict};
 use crate::frame::Condition;
-use crate::stream::schema;
 use crate::watch::history::CAPACITY;
-use crate::window::Settings;
 use std::io::Write;
 
 fn header() -> Header {
     Header {
-        schema: schema::VERSION,
-        foreshock: "0.1.0".into(),
-        lammps: "22 Jul 2025".into(),
-        units: "metal".into(),
-        dt_ps: 0.002,
-        every: 50,
-        atoms: 1152,
         groups: ["A".into(), "B\u{1b}[2J".into()],
-        elements: Vec::new(),
-        descriptors: crate::registry::frame_names(false),
-        model_hash: None,
-        detector: "cusum".into(),
-        threshold: 1.0,
-        persist: 3,
-        settings: Settings {
-            interfaces: 2,
-            sample_ps: 0.1,
-            reference_ps: 0.5,
-            baseline_start_ps: 2.0,
-            baseline_length_ps: 5.0,
-            lag_ps: 1.0,
-            window: 64,
-            rdf: false,
-        },
         config: serde_json::json!({"halt": "soft", "blackbox": [20, "box"]}),
+        ..Header::example()
     }
 }
 
