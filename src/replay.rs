@@ -142,7 +142,10 @@ fn detector_of(header: &Header, model: Option<&Path>) -> Result<Box<dyn Detector
 }
 
 /// The model that spoke in a run: the file given, the built-in one, or the file that the run named.
-fn model_of(header: &Header, given: Option<&Path>) -> Result<Model> {
+///
+/// # Errors
+/// [`Error::File`] when it cannot be read, [`Error::Input`] when it is another one than the run's.
+pub fn model_of(header: &Header, given: Option<&Path>) -> Result<Model> {
     let named = header.config["model"]["file"].as_str().map(Path::new);
     let found = match (given, named) {
         (Some(path), _) | (None, Some(path)) => Model::read(path)?,

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use foreshock::report::{Overhead, html};
+use foreshock::model::Model;
+use foreshock::report::{Overhead, Sources, html};
 
 /// Write one self-contained HTML page about recorded runs, with figures that print.
 ///
 /// Shows index, thickness and warning probability against time, the descriptors behind the alarms,
-/// events, settings and the model; for several runs a summary first, by condition where a campaign left
-/// its records beside the streams.
+/// events, settings, the model's card and measured overhead; for several runs a summary first, by
+/// condition where a campaign left its records beside the streams. The model is read from where the run
+/// found it, beside the stream, or from --model, and shown only if its hash is the run's.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:
   foreshock report run.jsonl -o report.html
@@ -22,6 +24,9 @@ pub struct Args {
     /// The page; an existing one is replaced
     #[arg(short, long, value_name = "FILE.html")]
     output: PathBuf,
+    /// Model that judged, where it is no longer where the runs found it; may be given several times
+    #[arg(long, value_name = "FILE")]
+    model: Vec<PathBuf>,
     /// Measured overhead to be shown, as `make bench` writes it
     #[arg(long, value_name = "FILE.json")]
     overhead: Option<PathBuf>,
@@ -38,7 +43,8 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
     }
     let overhead = args.overhead.as_deref().map(Overhead::read).transpose()?.unwrap_or_default();
-    let page = html(&args.runs, &overhead)?;
+    let models = args.model.iter().map(|path| Model::read(path)).collect::<foreshock::Result<_>>()?;
+    let page = html(&args.runs, &Sources { overhead, models })?;
     std::fs::write(&args.output, page).with_context(|| format!("{}", args.output.display()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 //! Enters: a window of an interface's frames. Leaves: probabilities of the states and of a warning.
 //! The same code scores in the fix, in `foreshock replay` and in `foreshock evaluate`.
 
+mod card;
 pub mod detector;
 pub mod forest;
 pub mod meta;

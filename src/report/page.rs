@@ -6,15 +6,18 @@ use std::time::Instant;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::figures::{Figure, figures};
-use super::{Entry, FULL, Overhead};
+use super::{Entry, FULL, Overhead, Sources};
 use crate::watch::show::{number, percent, seconds};
 use crate::watch::text::{SENTENCE, clean};
 use crate::watch::{Follower, RunView, Status};
 
+/// Characters of a list of columns.
+const COLUMNS: usize = 20_000;
+
 const STYLE: &str = include_str!("style.css");
 
 /// The whole page.
-pub fn page(entries: &[Entry<'_>], overhead: &[Overhead], ignored: usize, now: Instant) -> String {
+pub fn page(entries: &[Entry<'_>], sources: &Sources, ignored: usize, now: Instant) -> String {
     let title = match entries {
         [one] => format!("Foreshock: {}", one.run.name()),
         many => format!("Foreshock: {} runs", many.len()),
@@ -40,9 +43,9 @@ pub fn page(entries: &[Entry<'_>], overhead: &[Overhead], ignored: usize, now: I
                         (table(entries, now))
                     }
                     @if ignored > 0 { p { (ignored) " more streams were not read." } }
-                    @for entry in shown { (run(entry, now)) }
+                    @for entry in shown { (run(entry, sources, now)) }
                     @if entries.len() > FULL { p { "Only the first " (FULL) " runs are shown in full." } }
-                    @if !overhead.is_empty() { (overheads(overhead)) }
+                    (overheads(&sources.overhead))
                 }
             }
         }
@@ -145,7 +148,7 @@ fn largest(view: &RunView) -> f64 {
     buckets.map(|bucket| bucket.index.max).fold(f64::NAN, f64::max)
 }
 
-fn run(entry: &Entry<'_>, now: Instant) -> Markup {
+fn run(entry: &Entry<'_>, sources: &Sources, now: Instant) -> Markup {
     let Some(view) = entry.run.view() else { return html! {} };
     let drawn = figures(&entry.run.path(), view);
     html! {
@@ -161,7 +164,7 @@ fn run(entry: &Entry<'_>, now: Instant) -> Markup {
             }
             (alarms(view))
             (events(entry.run, view))
-            (model(view))
+            (model(entry.run, view, sources))
             (settings(view))
         }
     }
@@ -249,15 +252,30 @@ fn events(run: &Follower, view: &RunView) -> Markup {
     }
 }
 
-/// What is known of the model that judged.
-fn model(view: &RunView) -> Markup {
+/// The card of the model that judged.
+fn model(run: &Follower, view: &RunView, sources: &Sources) -> Markup {
+    let facts = &view.facts;
+    let Some(hash) = &facts.model_hash else {
+        return html! {
+            h3 { "Model" }
+            p { "No learned model: the run was judged by its own baseline (" (facts.detector)
+                "), which is complete at " (number(facts.learned_ps)) " " (facts.time_unit) "." }
+        };
+    };
     html! {
         h3 { "Model" }
-        @match &view.facts.model_hash {
-            Some(hash) => p { "Judged by the model with hash " code { (hash) }
-                " (named " code { (text(view.header.config.get("model"))) } ")." },
-            None => p { "No learned model: the run was judged by its own baseline (" (view.facts.detector)
-                "), which is complete at " (number(view.facts.learned_ps)) " " (view.facts.time_unit) "." },
+        @match sources.model(run, &view.header) {
+            Ok(found) => {
+                table { tbody { @for (name, value) in found.card() { tr {
+                    th scope="row" { (name) } td.any { (clean(&value, SENTENCE)) }
+                } } } }
+                details {
+                    summary { (found.meta.columns.len()) " columns that it reads" }
+                    p { (clean(&found.meta.columns.join(", "), COLUMNS)) }
+                }
+            }
+            Err(error) => p { "The run names a model with hash " code.any { (hash) } ", of which no more is known here: "
+                (clean(&error.to_string(), SENTENCE)) },
         }
     }
 }
@@ -288,7 +306,10 @@ fn overheads(list: &[Overhead]) -> Markup {
     html! {
         section {
             h2 { "Overhead" }
-            p { "Loop time with the fix over loop time without it, as measured in pairs by " code { "make bench" } "." }
+            @if list.is_empty() {
+                p { "Not given. " code { "make bench" } " measures it, and " code { "--overhead" } " shows it here." }
+            } @else {
+            p { "CPU time with the fix beyond that without it, as measured in pairs by " code { "make bench" } "." }
             div.scroll tabindex="0" role="region" aria-label="Overhead" { table {
                 thead { tr {
                     th scope="col" { "input" } th scope="col" { "against" } th.n scope="col" { "atoms" }
@@ -303,6 +324,7 @@ fn overheads(list: &[Overhead]) -> Markup {
                     td.n { (row.repeats) }
                 } } }
             } }
+            }
         }
     }
 }
