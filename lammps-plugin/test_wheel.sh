@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs a wheel into an empty environment as a user would, and uses it with nothing else set up.
 #     lammps-plugin/test_wheel.sh target/wheel/*.whl
-# Prints how much was downloaded and how long it took from the empty environment to the first warning.
+# Prints how much was downloaded, how long it took from the empty environment to the first warning, how much
+# of that was CPU time, and how busy the machine was.
 set -euo pipefail
 
 wheel=$(realpath "$1")
@@ -12,6 +13,9 @@ cd "$work"
 clean=(env -i HOME="$work" PATH="$work/venv/bin:/usr/bin:/bin" OMP_NUM_THREADS=1)
 
 fail() { printf 'FAILED: %s\n' "$1" >&2; [ $# -lt 2 ] || tail -n 30 "$2" >&2; exit 1; }
+# CPU seconds of this shell's ended children, or of the process named.
+cpu() { awk -v at="$1" -v ticks="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); print ($at + $(at + 1)) / ticks }' "/proc/$2/stat"; }
+load() { cut -d' ' -f1 /proc/loadavg; }
 expect() { grep -q -- "$1" "$2" || fail "$2 lacks '$1'" "$2"; }
 
 megabytes=$(($(stat -c %s "$wheel") / 1000000))
@@ -21,10 +25,13 @@ case $wheel in *-py3-none-manylinux*) ;; *) fail "$wheel: expected a tag py3-non
 # ---- from nothing to a warning ----
 
 "${PYTHON:-python3}" -m venv venv
+before=$(cpu 14 $$)
+load_before=$(load)
 SECONDS=0
 venv/bin/python -m pip install --disable-pip-version-check --no-cache-dir lammps mpich "$wheel" >pip.log 2>&1 \
   || fail "pip install" pip.log
 installed=$SECONDS
+pip_cpu=$(cpu 14 $$)
 cp -r venv/share/foreshock/examples/oxide-failing example
 cd example
 "${clean[@]}" lmp -in in.oxide-failing -suffix omp -nonbuf >screen 2>&1 &
@@ -34,6 +41,8 @@ until grep -q 'ALARM' screen; do
   sleep 0.1
 done
 warned=$SECONDS
+lmp_cpu=$(cpu 12 "$lmp" 2>/dev/null) || lmp_cpu=
+load_after=$(load)
 wait "$lmp" || fail "lmp -in in.oxide-failing" screen
 expect 'ALARM' screen
 expect 'halts the run at step' screen
@@ -77,7 +86,14 @@ expect 'samples on 1 ranks\?' python.out
 expect 'alarm' replay.out
 "${clean[@]}" foreshock doctor >doctor.out 2>&1 || fail "foreshock doctor" doctor.out
 [ -f venv/share/man/man1/foreshock-replay.1 ] || fail "no manual pages"
+licences=$(echo venv/lib/python*/site-packages/lammps_plugin_foreshock-*.dist-info/licenses)
+for crate in 'cxx ' 'serde_json '; do expect "    $crate" "$licences/linked/foreshockplugin.so.txt"; done
+for crate in 'clap ' 'ratatui ' 'axum '; do expect "    $crate" "$licences/linked/foreshock.txt"; done
 
 printf 'Python %s, empty environment: installed after %s s, first warning after %s s\n' \
   "$python" "$installed" "$warned"
+printf 'CPU time: pip %s s, lmp until the warning %s s\n' \
+  "$(awk "BEGIN { print $pip_cpu - $before }")" "${lmp_cpu:-unknown}"
+printf 'machine: %s cores,%s; load %s at the start, %s at the warning\n' "$(nproc)" \
+  "$(sed -n 's/^model name.*://p' /proc/cpuinfo | head -n 1)" "$load_before" "$load_after"
 printf 'wheel %s MB, downloaded beside it %s MB: %s\n' "$megabytes" "$downloaded" "$(basename "$wheel")"

@@ -1,8 +1,9 @@
 """Packs what `make wheel` has built into a wheel (PEP 517; nothing is compiled here).
 
-Three environment variables say what to pack: FORESHOCK_WHEEL_PLUGIN (foreshockplugin.so),
-FORESHOCK_WHEEL_CLI (the program `foreshock`) and FORESHOCK_WHEEL_SHARE (a folder whose files go into the
-environment's `share`: examples, manual pages, completions). The tag is that of the machine's own Linux;
+Four environment variables say what to pack: FORESHOCK_WHEEL_PLUGIN (foreshockplugin.so),
+FORESHOCK_WHEEL_CLI (the program `foreshock`), FORESHOCK_WHEEL_SHARE (a folder whose files go into the
+environment's `share`: examples, manual pages, completions) and FORESHOCK_WHEEL_LICENCES (a folder with the
+licence texts of everything that is linked into the two). The tag is that of the machine's own Linux;
 auditwheel finds the older systems that will do, too.
 """
 import base64
@@ -82,7 +83,7 @@ class Wheel:
         self.file.close()
 
 
-def metadata_text(project, version):
+def metadata_text(project, version, licences):
     """The file METADATA; its long text is the project's README without pictures, which have no place there."""
     readme = (HERE.parent / "README.md").read_text()
     readme = "".join(line for line in readme.splitlines(True) if not line.startswith("!["))
@@ -93,9 +94,9 @@ def metadata_text(project, version):
         f"Summary: {project['description']}",
         f"Requires-Python: {project['requires-python']}",
         f"License-Expression: {project['license']}",
-        "License-File: LICENSE",
         "Description-Content-Type: text/markdown",
     ]
+    lines += [f"License-File: {name}" for name in licences]
     lines += [f"Requires-Dist: {dependency}" for dependency in project["dependencies"]]
     return "\n".join(lines) + "\n\n" + readme
 
@@ -123,14 +124,18 @@ def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
             wheel.add(f"{base}.data/data/share/{path.relative_to(share)}", path.read_bytes())
 
     info = f"{base}.dist-info"
-    wheel.add(f"{info}/METADATA", metadata_text(project, version))
+    licences = {"LICENSE": HERE.parent / "LICENSE"}
+    for path in sorted(needed("FORESHOCK_WHEEL_LICENCES").iterdir()):
+        licences[f"linked/{path.name}"] = path
+    wheel.add(f"{info}/METADATA", metadata_text(project, version, licences))
     wheel.add(f"{info}/WHEEL", f"Wheel-Version: 1.0\nGenerator: foreshock ({version})\n"
                                f"Root-Is-Purelib: false\nTag: {tag}\n")
     groups = project["entry-points"].items()
     wheel.add(f"{info}/entry_points.txt", "\n".join(
         f"[{group}]\n" + "".join(f"{key} = {value}\n" for key, value in points.items())
         for group, points in groups))
-    wheel.add(f"{info}/licenses/LICENSE", (HERE.parent / "LICENSE").read_bytes())
+    for licence, path in licences.items():
+        wheel.add(f"{info}/licenses/{licence}", path.read_bytes())
     wheel.close(info)
     return name
 

