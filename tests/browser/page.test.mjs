@@ -1,9 +1,10 @@
 // The page of `foreshock serve` in a real headless Chromium: open, live update, alarm, reload, many
-// runs, a hostile stream, keyboard, phone; axe-core on every screen. `make test-browser` runs it.
+// runs, a hostile stream, keyboard, phone; the page of `foreshock report`; axe-core on every screen.
+// `make test-browser` runs it.
 //
 // Environment: FORESHOCK, the program; CHROMIUM, the browser; SCREENSHOTS, a folder (optional).
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import fs from "node:fs";
 import os from "node:os";
 import path from "node:path";
@@ -155,6 +156,24 @@ test("phone, dark, keyboard only", async () => {
   await page.locator("#index-chart canvas").waitFor({ timeout: patience });
   await check(page, "run-phone-dark");
   await page.context().close();
+});
+
+test("the report, on a phone and on a desk", async () => {
+  const report = file("report.html");
+  execFileSync(process.env.FORESHOCK, ["report", file("live.jsonl"), "-o", report]);
+  for (const [name, width] of [["phone", 375], ["desktop", 1280]]) {
+    const context = await browser.newContext({ viewport: { width, height: 800 } });
+    const page = await context.newPage();
+    page.wrong = [];
+    page.on("pageerror", (error) => page.wrong.push(String(error)));
+    page.on("request", (request) => /^(file|data):/.test(request.url()) || page.wrong.push("asked " + request.url()));
+    await page.goto("file://" + report);
+    await page.getByText("Settings of the fix").waitFor({ timeout: patience });
+    const broken = await page.evaluate(() => [...document.images].filter((image) => !image.naturalWidth).length);
+    assert.equal(broken, 0);
+    await check(page, "report-" + name);
+    await context.close();
+  }
 });
 
 test("many runs come and go", async () => {
