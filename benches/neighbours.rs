@@ -2,7 +2,7 @@
 //! the interfaces, or the list that the pair style has built already.
 //!
 //! Both are timed on the positions of a running LAMMPS, owned atoms and ghosts, and must find the
-//! same pairs. The pair style's half list has to be walked for all atoms, and each pair entered at
+//! same pairs of owned atoms. The pair style's half list has to be walked for all atoms, and each pair entered at
 //! both its ends (ghost ends would also need a reverse communication, which is not even counted).
 
 mod measure;
@@ -76,6 +76,7 @@ fn main() {
             found_theirs = (0..owned).filter(|&i| depth(&x[i]) < half_width).map(|i| partners[i].len()).sum();
             theirs.push(cpu_seconds(UsageWho::RUSAGE_SELF) - start);
         }
+        check(&x, owned, reach, |p| depth(p) < half_width, &partners);
         let (a, b) = (spread(own), spread(theirs));
         println!(
             "{input}: cell list {:.2} ms ({:.2}-{:.2}), {found_own} neighbours; pair style's half list {:.2} ms \
@@ -88,5 +89,29 @@ fn main() {
             1e3 * b[2],
             b[1] / a[1]
         );
+    }
+}
+
+/// Panics unless a cell list over all atoms finds the owned partners of every interfacial atom that the
+/// pair style's list gave.
+fn check(
+    x: &[[f64; 3]],
+    owned: usize,
+    reach: f64,
+    interfacial: impl Fn(&[f64; 3]) -> bool,
+    partners: &[Vec<u32>],
+) {
+    let mut cells = CellList::default();
+    cells.build(x, reach);
+    let mut found = Neighbors::default();
+    for i in (0..owned).filter(|&i| interfacial(&x[i])) {
+        cells.query(&x[i], i as u32, &mut found);
+        let sorted = |ids: &mut dyn Iterator<Item = u32>| {
+            let mut ids: Vec<u32> = ids.filter(|&j| (j as usize) < owned).collect();
+            ids.sort_unstable();
+            ids
+        };
+        let own = sorted(&mut found.list.iter().map(|near| near.index));
+        assert_eq!(own, sorted(&mut partners[i].iter().copied()), "partners of atom {i}");
     }
 }

@@ -2,12 +2,14 @@
 //!
 //! Two instances of the same system live in one process and run in turn, 50 or 100 steps each, so that
 //! what is compared are neighbours in time on a shared, noisy machine; a pair is made of several such
-//! turns, and the first steps (reference and warm-up) are not counted. Runs on several ranks are whole `mpiexec` runs in turn. Ratios are of CPU
-//! time (user and system, all threads). Writes `target/bench/overhead.json`.
+//! turns, and the first steps (reference and warm-up) are not counted. Runs on several ranks are whole
+//! `mpiexec` runs in turn. Ratios are of CPU time (user and system, all threads). Writes
+//! `target/bench/overhead.json`.
 //!
-//! `comparison` says what the ratio is to: `plain` is the run without the fix, `native` the run
-//! with LAMMPS's own msd, coord/atom, orientorder/atom, stress/atom and pe/atom on the same atoms,
-//! averaged by fix ave/time at the same steps.
+//! `comparison` says what is compared to the run without the fix: `fix`, the run with it; `native`, the
+//! run with LAMMPS's own msd, coord/atom, orientorder/atom and (with stress) stress/atom and pe/atom on
+//! the same atoms, averaged by fix ave/time at the same steps; `null`, another run without the fix: what
+//! the machine makes of nothing.
 
 mod measure;
 
@@ -18,7 +20,7 @@ use serde_json::{Value, json};
 use std::process::Command;
 
 /// Pairs of blocks counted.
-const REPEATS: usize = 7;
+const REPEATS: usize = 8;
 
 fn fix_line(input: &str, every: usize, stress: bool) -> String {
     // Times in samples, so that all phases are reached at every N.
@@ -32,7 +34,7 @@ fn fix_line(input: &str, every: usize, stress: bool) -> String {
 }
 
 /// LAMMPS's own computes of the same observables on the interfacial atoms.
-fn native_lines(input: &str, every: usize, height: f64) -> String {
+fn native_lines(input: &str, every: usize, stress: bool, height: f64) -> String {
     let (half, width, r) = (0.5 * height, region(input), cutoff(input));
     format!(
         "region a block INF INF INF INF $({half}-{width}) $({half}+{width}) units box\n\
@@ -40,11 +42,16 @@ fn native_lines(input: &str, every: usize, height: f64) -> String {
          region c block INF INF INF INF $({height}-{width}) INF units box\n\
          region i union 3 a b c\ngroup i region i\n\
          compute m i msd com yes\ncompute n i coord/atom cutoff {r}\n\
-         compute q i orientorder/atom degrees 1 6 nnn NULL cutoff {r}\n\
-         compute s i stress/atom NULL\ncompute e i pe/atom\n\
-         compute r i reduce sum c_n c_q[1] c_e c_s[1] c_s[2] c_s[3]\n\
-         fix o all ave/time {every} 1 {every} c_m[4] c_r[1] c_r[2] c_r[3] c_r[4] c_r[5] c_r[6]\n"
-    )
+         compute q i orientorder/atom degrees 1 6 nnn NULL cutoff {r}\n"
+    ) + &if stress {
+        format!(
+            "compute s i stress/atom NULL\ncompute e i pe/atom\n\
+             compute r i reduce sum c_n c_q[1] c_e c_s[1] c_s[2] c_s[3]\n\
+             fix o all ave/time {every} 1 {every} c_m[4] c_r[*]\n"
+        )
+    } else {
+        format!("compute r i reduce sum c_n c_q[1]\nfix o all ave/time {every} 1 {every} c_m[4] c_r[*]\n")
+    }
 }
 
 struct Instance(Lammps);
@@ -69,6 +76,13 @@ impl Instance {
     }
 }
 
+/// Positions (three numbers per atom) and height of the cell when the crystal's planes have lost their
+/// order.
+fn settled(input: &str, cells: usize) -> (Vec<f64>, f64) {
+    let lammps = Instance::new(input, cells, "", 60).0;
+    (lammps.atoms("x", 3).expect("positions"), lammps.thermo("lz").expect("a known keyword"))
+}
+
 #[derive(Clone, Copy)]
 struct Case {
     input: &'static str,
@@ -90,7 +104,7 @@ impl Case {
     }
 }
 
-/// Measures a pair of instances and describes the result.
+/// Measures pairs of instances and describes the result.
 fn pairs(case: &Case) -> Value {
     let &Case { input, cells, every, stress, comparison, .. } = case;
     // Whole samples per turn; larger systems are steady in fewer turns.
@@ -99,19 +113,28 @@ fn pairs(case: &Case) -> Value {
     let turns = (steps / turn).clamp(1, 12);
     // Reference, lag and a few samples more.
     let warm_up = every * 6;
-    let mut plain = Instance::new(input, cells, "", warm_up);
-    let positions = plain.0.atoms("x", 3).expect("positions");
-    let height = plain.0.thermo("lz").expect("a known keyword");
-    let other = if comparison == "native" { native_lines(input, every, height) } else { String::new() };
-    if comparison == "native" {
-        plain = Instance::new(input, cells, &other, warm_up);
-    }
-    let mut with = Instance::new(input, cells, &fix_line(input, every, stress), warm_up);
+    let (positions, height) = settled(input, cells);
+    let extra = match comparison {
+        "null" => String::new(),
+        "native" => native_lines(input, every, stress, height),
+        _ => fix_line(input, every, stress),
+    };
     let (mut ratios, mut costs) = (Vec::new(), Vec::new());
     for repeat in 0..REPEATS {
+        let make = |extra: &str| Instance::new(input, cells, extra, warm_up);
+        // Which of two instances comes first decides where its memory lies, and that alone is worth
+        // percents: new ones for every pair, in either order.
+        let (mut with, mut plain);
+        if repeat % 2 == 0 {
+            plain = make("");
+            with = make(&extra);
+        } else {
+            with = make(&extra);
+            plain = make("");
+        }
         let (mut a, mut b) = (0.0, 0.0);
         for number in 0..turns {
-            if (repeat + number) % 2 == 0 {
+            if number % 2 == 0 {
                 b += plain.advance(turn);
                 a += with.advance(turn);
             } else {
@@ -137,6 +160,8 @@ fn pairs(case: &Case) -> Value {
 /// Whole runs on several ranks, in pairs.
 fn ranked(case: &Case) -> Value {
     let &Case { input, every, ranks, .. } = case;
+    let (positions, height) = settled(input, 20);
+    let interfacial = interfacial(&positions, height, region(input));
     let venv = variable("FORESHOCK_VENV");
     let folder = std::env::temp_dir().join(format!("foreshock-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");
@@ -162,8 +187,8 @@ fn ranked(case: &Case) -> Value {
     let [low, middle, high] = spread((0..repeats).map(|_| run(true) / run(false)).collect());
     let _ = std::fs::remove_dir_all(&folder);
     let result = json!({
-        "input": input, "atoms": 32_000, "n_every": every, "ranks": ranks, "stress": false,
-        "comparison": "plain", "ratio_median": middle, "ratio_min": low, "ratio_max": high,
+        "input": input, "atoms": 32_000, "interfacial_atoms": interfacial, "n_every": every, "ranks": ranks,
+        "stress": false, "comparison": "fix", "ratio_median": middle, "ratio_min": low, "ratio_max": high,
         "repeats": repeats,
     });
     println!("{result}");
@@ -177,14 +202,15 @@ fn main() {
     }
     let mut cases = Vec::new();
     for input in INPUTS {
+        cases.push(Case { input, cells: 20, every: 50, stress: false, comparison: "null", ranks: 1 });
         for (every, stress) in [(10, false), (50, false), (100, false), (10, true), (100, true)] {
-            cases.push(Case { input, cells: 20, every, stress, comparison: "plain", ranks: 1 });
+            cases.push(Case { input, cells: 20, every, stress, comparison: "fix", ranks: 1 });
         }
-        for every in [10, 100] {
-            cases.push(Case { input, cells: 20, every, stress: true, comparison: "native", ranks: 1 });
+        for (every, stress) in [(10, false), (10, true), (100, true)] {
+            cases.push(Case { input, cells: 20, every, stress, comparison: "native", ranks: 1 });
         }
     }
-    let growing = Case { input: "in.lj", cells: 20, every: 10, stress: false, comparison: "plain", ranks: 1 };
+    let growing = Case { input: "in.lj", cells: 20, every: 10, stress: false, comparison: "fix", ranks: 1 };
     cases.extend([10, 40].map(|cells| Case { cells, ..growing }));
     cases.extend([2, 4].map(|ranks| Case { ranks, ..growing }));
     // `cargo bench --bench overhead -- in.eam` runs the cases whose name holds the word.
