@@ -110,11 +110,15 @@ fn the_metal_anode_is_left_alone() {
 #[test]
 fn shadow_mode_and_offline_run_to_their_end() {
     let dir = tempfile::tempdir().expect("a temporary folder");
-    copy(dir.path(), Some(1500));
-    for (name, last) in [("shadow", 1500.0), ("offline", 1500.0)] {
+    // Long enough for the baseline to end and windows to be judged.
+    copy(dir.path(), Some(4500));
+    for (name, last) in [("shadow", 2500.0), ("offline", 4500.0)] {
         let outcome = run(dir.path(), name, 1);
-        let (_, rows) = outcome.thermo();
-        assert_eq!(rows.last().map(|row| row[0]), Some(last), "{name}");
+        let (names, rows) = outcome.thermo();
+        let row = rows.last().expect("rows");
+        assert_eq!(row[0], last, "{name}");
+        let state = names.iter().position(|n| n == "f_w[10]").expect("the state is printed");
+        assert_eq!(row[state], 4.0, "{name}: judged, and nothing is wrong");
         agrees_with_reference(&outcome, name, 1);
     }
 }

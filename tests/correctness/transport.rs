@@ -5,6 +5,7 @@ use std::path::Path;
 
 use crate::lab::{FORCES, SLABS, watch};
 use crate::machine::Machine;
+use crate::trajectory::FIELDS;
 
 /// Per-atom output and unwrapped positions at one step: by id, type, then `xu yu zu f_w[1..3]`.
 type Rows = BTreeMap<usize, (usize, [f64; 6])>;
@@ -101,6 +102,42 @@ fn displacements_belong_to_their_atoms_on_many_ranks() {
         let turnover: Vec<f64> = steps[&1000].values().map(|row| row.1[5]).collect();
         assert!(turnover.iter().all(|t| (0.0..=1.0).contains(t)) && turnover.iter().any(|&t| t > 0.0));
     }
+}
+
+/// Neighbours and bonds travel apart from positions: what they give on four ranks, rebalanced all the
+/// time, is what one rank makes of the same trajectory.
+#[test]
+fn bonds_and_neighbours_belong_to_their_atoms_on_many_ranks() {
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    let columns = "dump d all custom 100 FILE id type xu yu zu f_w[1] f_w[2] f_w[3]
+dump_modify d format float %.17g
+thermo 500";
+    let hot = format!(
+        "{}
+{}
+dump t all custom 10 t.dump id type x y z vx vy vz ix iy iz
+dump_modify t format float %.17g
+neigh_modify every 1 delay 0 check yes
+run 1000
+",
+        melt("fix balanced all balance 50 1.0 shift xyz 10 1.0"),
+        columns.replace("FILE", "live.dump")
+    );
+    Machine::current().run(4, dir.path(), &hot).ok();
+    let again = format!("{}\n{}\nrerun t.dump {FIELDS}\n", melt(""), columns.replace("FILE", "again.dump"));
+    Machine::current().run(1, dir.path(), &again).ok();
+    let [live, again] = ["live.dump", "again.dump"].map(|name| dump(&dir.path().join(name)));
+    assert_eq!(live.len(), 11);
+    let mut changed = 0;
+    for (step, rows) in &live {
+        for (id, (_, values)) in rows {
+            let other = again[step][id].1;
+            assert_eq!(values[4], other[4], "bonds of atom {id} at step {step}");
+            assert!((values[5] - other[5]).abs() < 1e-12, "turnover of atom {id} at step {step}");
+            changed += usize::from(values[4] != 0.0 && values[5] != 0.0);
+        }
+    }
+    assert!(changed > 300, "only {changed} rows changed");
 }
 
 #[test]
