@@ -461,6 +461,7 @@ void FixForeshock::post_run()
   const auto table = engine->end_run(timer->get_wall(Timer::TOTAL), communication);
   if (comm->me == 0)
     for (const auto &line : table) utils::logmesg(lmp, std::string(line) + "\n");
+  all_or_none(std::string(engine->failure()));
   // Verdicts that were still on their way may ask for what no sample of this run could act on.
   int late[2] = {engine->halt_pending() && !halted, engine->late_dump()};
   MPI_Bcast(late, 2, MPI_INT, 0, world);

@@ -91,7 +91,13 @@ int FixForeshock::maxsize_restart()
 void FixForeshock::write_restart(FILE *fp)
 {
   if (comm->me != 0) return;
-  const auto state = engine->save();
+  rust::Vec<std::uint8_t> state;
+  try {
+    state = engine->save();
+  } catch (const rust::Error &e) {
+    // Only rank 0 is here.
+    error->one(FLERR, "Fix foreshock {}: {}", id, e.what());
+  }
   const std::int64_t head[2] = {static_cast<std::int64_t>(state.size()), last_step};
   const int size = static_cast<int>(sizeof(head) + state.size());
   fwrite(&size, sizeof(int), 1, fp);

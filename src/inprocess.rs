@@ -302,14 +302,6 @@ impl Lammps {
         Ok(pointer)
     }
 
-    /// A fix's global scalar.
-    ///
-    /// # Errors
-    /// [`Error::Lammps`] where there is no such fix or it has no scalar.
-    pub fn fix_scalar(&self, id: &str) -> Result<f64> {
-        self.fix(id, SCALAR, 0, 0)
-    }
-
     /// Element `index` (from 1, as in `f_ID[index]`) of a fix's global vector.
     ///
     /// # Errors

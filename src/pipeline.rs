@@ -380,10 +380,10 @@ impl Pipeline {
         self.worker.dropped()
     }
 
-    /// The threshold in force.
+    /// Why no window is scored any more, if the inference thread has died.
     #[must_use]
-    pub fn threshold(&self) -> f64 {
-        self.decision.threshold()
+    pub fn dead(&self) -> Option<&str> {
+        self.worker.dead()
     }
 
     /// Where the time went.
@@ -399,6 +399,7 @@ impl Pipeline {
         let answers = self.worker.drain();
         self.apply(answers, step);
         let mut out = Encoder::new();
+        out.text(&self.judge());
         self.stage.encode(&mut out);
         self.decision.encode(&mut out);
         for verdict in &self.latest {
@@ -419,6 +420,12 @@ impl Pipeline {
     /// be used then.
     pub fn deserialize(&mut self, bytes: &[u8]) -> Result<()> {
         let mut input = Decoder::open(bytes, STATE_KIND, STATE_VERSION)?;
+        let (judge, before) = (self.judge(), input.text()?);
+        if judge != before {
+            return Err(Error::State(format!(
+                "the detector is {judge} here, but {before} in the restart file"
+            )));
+        }
         self.stage.decode(&mut input)?;
         self.decision.decode(&mut input)?;
         for (interface, verdict) in self.latest.iter_mut().enumerate() {
@@ -431,6 +438,14 @@ impl Pipeline {
         input.finish()?;
         self.resumed = sampled;
         Ok(())
+    }
+
+    /// Whose scores the alarm's counters have seen.
+    fn judge(&self) -> String {
+        match &self.header.model_hash {
+            Some(hash) => format!("{} {hash}", self.header.detector),
+            None => self.header.detector.clone(),
+        }
     }
 
     fn submit(&mut self, window: WindowMessage) {

@@ -187,12 +187,6 @@ impl Worker {
         self.dead.as_deref()
     }
 
-    /// Windows queued or being scored, as far as answers were read.
-    #[must_use]
-    pub fn outstanding(&self) -> usize {
-        self.outstanding
-    }
-
     /// Windows whose inference was skipped because the queue was full.
     #[must_use]
     pub fn dropped(&self) -> u64 {
@@ -351,7 +345,7 @@ pub(crate) mod tests {
         answers.extend(worker.drain());
         let scores: Vec<(u64, f64)> = answers.iter().map(|a| (a.window.frame, a.score.score)).collect();
         assert_eq!(scores, (0..6).map(|f| (f, 0.01 * f as f64)).collect::<Vec<_>>());
-        assert_eq!((worker.outstanding(), worker.dropped()), (0, 0));
+        assert_eq!((worker.outstanding, worker.dropped()), (0, 0));
         assert!(answers[5].queue_s > answers[5].inference_s);
     }
 

@@ -65,9 +65,14 @@ fn a_panic_on_any_rank_is_one_error_on_all() {
         ),
         ("finish:5:0", 1, "Fix foreshock w: internal error (panic): deliberate fault in finish"),
         ("finish:5:0", 2, "Fix foreshock w: internal error (panic): deliberate fault in finish"),
+        // The end of the first run: samples 0 to 80 were taken.
+        ("end:81:0", 2, "Fix foreshock w: internal error (panic): deliberate fault in end"),
+        // Sample 75 is judged. With a halt asked for, nobody is left unwatched.
+        ("worker:75:0", 1, "Fix foreshock w: no more verdicts, and halt is not no: detector cusum panicked"),
+        ("worker:75:0", 2, "Fix foreshock w: no more verdicts, and halt is not no: detector cusum panicked"),
     ] {
         let dir = tempfile::tempdir().expect("a directory");
-        let outcome = struck(ranks, dir.path(), fault, "");
+        let outcome = struck(ranks, dir.path(), fault, "mode sync halt soft");
         assert_eq!(outcome.status.code(), Some(1), "{fault} on {ranks}: {}", outcome.text);
         let errors: Vec<&str> = outcome.lines("ERROR").collect();
         assert_eq!(errors.len(), 1, "{}", outcome.text);
@@ -84,11 +89,11 @@ fn a_fault_that_does_not_strike_changes_nothing() {
 }
 
 #[test]
-fn a_dead_worker_is_a_state_and_the_run_goes_on() {
+fn without_a_halt_a_dead_worker_is_a_state_and_the_run_goes_on() {
     // Sample 75 is judged: the baseline ends at sample 60, the first window at 67.
     for (mode, ranks) in [("async", 1), ("async", 2), ("sync", 1)] {
         let dir = tempfile::tempdir().expect("a directory");
-        let words = format!("mode {mode} halt hard record r.jsonl");
+        let words = format!("mode {mode} halt no record r.jsonl");
         let outcome = struck(ranks, dir.path(), "worker:75:0", &words).ok();
         assert_eq!(number_after(&outcome.text, "ends at"), Some(900), "{}", outcome.text);
         let told: Vec<&str> = outcome.lines("no more verdicts").collect();

@@ -169,7 +169,7 @@ fn change(out: &mut dyn Write, verdict: &Verdict) -> Result<()> {
         "{:>10} {:>10.3} {:>9}  {:<10} {:>8} {:>8}",
         verdict.window_end_step,
         verdict.time_ps,
-        verdict.interface,
+        verdict.interface + 1,
         verdict.state.name(),
         number(verdict.index),
         number(verdict.cusum)

@@ -349,12 +349,6 @@ impl Decision {
         self.persist
     }
 
-    /// Whether the alarm of any interface is on.
-    #[must_use]
-    pub fn any_alarm(&self) -> bool {
-        self.rules.iter().any(|rule| rule.alarm())
-    }
-
     /// Changes the threshold; counters stay.
     ///
     /// # Errors

@@ -265,8 +265,14 @@ impl Extractor {
         radial::REFERENCE_RANGE.min(self.coverage)
     }
 
-    /// Gets ready for the forward communication; returns the doubles per ghost it needs.
-    pub fn prepare(&mut self, view: &AtomsView) -> usize {
+    /// Doubles per ghost of this sample's forward communication.
+    #[must_use]
+    pub fn ghost_width(&self) -> usize {
+        if self.shared.index == self.plan.reference_samples { GHOST_SHIFT } else { GHOST_SIDE }
+    }
+
+    /// Gets ready for the forward communication.
+    pub fn prepare(&mut self, view: &AtomsView) {
         let sides = &mut self.scratch.side;
         sides.clear();
         sides.resize(view.x.len(), Side::None as u8);
@@ -276,8 +282,8 @@ impl Extractor {
                 *side = self.store.header(i).side as u8;
             }
         }
-        if self.shared.index != self.plan.reference_samples {
-            return GHOST_SIDE;
+        if self.ghost_width() == GHOST_SIDE {
+            return;
         }
         let cell = self.cell(view);
         let shifts = &mut self.scratch.shift;
@@ -290,7 +296,6 @@ impl Extractor {
                 *shift = cell.cartesian(&std::array::from_fn(|k| header.reference[k] - s[k] - image[k]));
             }
         }
-        GHOST_SHIFT
     }
 
     /// Packs owned atoms for their ghosts; returns the doubles written.

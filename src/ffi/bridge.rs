@@ -130,7 +130,7 @@ pub mod border {
         fn words(self: &Engine, i: usize) -> usize;
         fn pack(self: &Engine, i: usize, buffer: &mut [f64]) -> usize;
         fn unpack(self: &mut Engine, i: usize, buffer: &[f64]) -> Result<usize>;
-        fn save(self: &mut Engine) -> Vec<u8>;
+        fn save(self: &mut Engine) -> Result<Vec<u8>>;
         fn restore(self: &mut Engine, bytes: &[u8]) -> Result<()>;
         fn bytes(self: &Engine) -> usize;
         fn shutdown(self: &mut Engine);

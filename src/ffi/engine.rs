@@ -310,9 +310,13 @@ impl Engine {
     pub fn dump(&mut self, words: &[f64], step: i64) -> bool {
         let prefix = self.config.blackbox.as_ref().map_or("blackbox", |(_, prefix)| prefix.as_str());
         let file = format!("{prefix}.{step}.xyz");
-        match std::fs::write(&file, blackbox::extended_xyz(words, &self.config.elements)) {
+        let written = guard(|| {
+            let text = blackbox::extended_xyz(words, &self.config.elements);
+            std::fs::write(&file, text).map_err(|e| Error::file(&file, e))
+        });
+        match written {
             Ok(()) => self.log.push(format!("flight recorder written to {file}")),
-            Err(e) => self.warnings.push(format!("WARNING: cannot write {file}: {e}")),
+            Err(e) => self.warnings.push(format!("WARNING: cannot write the flight recorder: {e}")),
         }
         let restart = self.restart_file(step);
         let writable = std::fs::File::create(&restart);
@@ -392,6 +396,14 @@ impl Engine {
     /// Waits for the verdicts still on their way, so that the record of the run is whole, and makes
     /// the table of where the time went; rank 0's own times.
     pub fn end_run(&mut self, loop_seconds: f64, communication: f64) -> Vec<String> {
+        guard(|| Ok(self.close_run(loop_seconds, communication))).unwrap_or_else(|e| {
+            self.failure.get_or_insert(e.to_string());
+            Vec::new()
+        })
+    }
+
+    fn close_run(&mut self, loop_seconds: f64, communication: f64) -> Vec<String> {
+        crate::faults::strike("end", self.extractor.shared().index, self.facts.rank);
         self.late_alarm = false;
         if let Some(output) = self.pipeline.as_mut().and_then(Pipeline::end_run) {
             self.late_alarm = !output.alarms.is_empty();

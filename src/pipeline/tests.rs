@@ -395,12 +395,12 @@ fn events_are_recorded_and_change_nothing() {
 fn changes_take_effect_and_bad_ones_change_nothing() {
     let mut pipeline = pipeline(Mode::Sync, None);
     pipeline.change(Change::Warn(Some(2.5))).expect("valid");
-    assert_eq!(pipeline.threshold(), 2.5);
+    assert_eq!(pipeline.decision.threshold(), 2.5);
     let message = pipeline.change(Change::Warn(Some(-1.0))).expect_err("refused").to_string();
     assert_eq!(message, "warn = '-1': expected auto or a positive number");
-    assert_eq!(pipeline.threshold(), 2.5);
+    assert_eq!(pipeline.decision.threshold(), 2.5);
     pipeline.change(Change::Warn(None)).expect("auto");
-    assert_eq!(pipeline.threshold(), 1.0);
+    assert_eq!(pipeline.decision.threshold(), 1.0);
 }
 
 #[test]

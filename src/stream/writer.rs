@@ -61,12 +61,6 @@ impl Writer {
         self.file = None;
         Some(format!("{}: {error}; recording stops, the run goes on", self.path.display()))
     }
-
-    /// Whether lines are still written.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.file.is_some()
-    }
 }
 
 /// Position behind the last newline.

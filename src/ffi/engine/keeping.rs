@@ -34,7 +34,11 @@ impl Engine {
     }
 
     /// Rank 0's global state for a restart file.
-    pub fn save(&mut self) -> Vec<u8> {
+    pub fn save(&mut self) -> Result<Vec<u8>> {
+        guard(|| Ok(self.state()))
+    }
+
+    fn state(&mut self) -> Vec<u8> {
         let extractor = self.extractor.save();
         let pipeline = self.pipeline.as_mut().map(Pipeline::serialize).unwrap_or_default();
         let shown: Vec<u8> = self.outputs.iter().flat_map(|value| value.to_le_bytes()).collect();

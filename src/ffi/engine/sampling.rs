@@ -32,9 +32,16 @@ impl Engine {
         })
     }
 
+    /// Numbers that each ghost is told; the same on every rank, also where one fails.
     pub fn prepare(&mut self, atoms: &Atoms) -> usize {
         let view = atoms.view(self.units.length(), self.facts.ntypes);
-        self.extractor.prepare(&view)
+        if let Err(e) = guard(|| {
+            self.extractor.prepare(&view);
+            Ok(())
+        }) {
+            self.failure.get_or_insert(e.to_string());
+        }
+        self.extractor.ghost_width()
     }
 
     pub fn pack_ghosts(&self, atoms: &[i32], width: usize, buffer: &mut [f64]) -> usize {
@@ -108,6 +115,12 @@ impl Engine {
             self.log.extend(finished.notes);
             let pipeline = self.pipeline.as_mut().ok_or_else(|| Error::State("no pipeline".into()))?;
             let output = pipeline.push(finished.frames.clone())?;
+            // Who asked for a halt must not be left unwatched without knowing.
+            if self.config.halt != Halt::No
+                && let Some(cause) = pipeline.dead()
+            {
+                return Err(Error::Limit(format!("no more verdicts, and halt is not no: {cause}")));
+            }
             let frame = finished.frames[0].index;
             for event in &finished.events {
                 let ids = [event.id, event.partner].into_iter().filter(|&id| id > 0).map(i64::from);
@@ -142,9 +155,10 @@ impl Engine {
     pub(super) fn report(&mut self, output: PipelineOutput) {
         self.run.dropped = output.dropped;
         self.warnings.extend(output.messages);
-        for alarm in output.alarms {
-            self.log.push(format!("ALARM: {}", alarm.reason()));
-            self.alarm = Some(alarm);
+        self.log.extend(output.alarms.iter().map(|alarm| format!("ALARM: {}", alarm.reason())));
+        // Several may come at once: the first is the one that halts.
+        if self.halt_reason.is_none() {
+            self.alarm = output.alarms.into_iter().next().or(self.alarm.take());
         }
         self.halt_reason = output.halt;
     }
