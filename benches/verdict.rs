@@ -96,6 +96,7 @@ fn model(encoder: EncoderSpec) -> foreshock::Result<Model> {
         columns: (0..COLUMNS).map(|k| format!("x{k}")).collect(),
         inputs: Inputs::Both,
         classes: ["stable", "reconstructing", "unstable"].map(str::to_owned).to_vec(),
+        elements: Vec::new(),
         window: WINDOW,
         sample_ps: 0.1,
         settings: None,

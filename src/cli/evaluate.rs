@@ -1,17 +1,18 @@
 //! `foreshock evaluate`: scores, tables and figures of everything that a plan has trained.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use foreshock::dataset::Table;
-use foreshock::learn::evaluate::{self, Method};
+use foreshock::learn::evaluate::{self, Method, On};
 use foreshock::learn::figures;
-use foreshock::learn::folds::{Fold, IN_DOMAIN};
-use foreshock::learn::plan::{Plan, Recipe};
-use foreshock::learn::report::{self, Figures};
+use foreshock::learn::folds::Fold;
+use foreshock::learn::plan::{Plan, Turn};
+use foreshock::learn::report::{self, Figures, card};
 use foreshock::learn::run::MODEL;
+use foreshock::model::Model;
 use indicatif::ProgressBar;
 
 use super::WARNING;
@@ -26,9 +27,18 @@ use super::WARNING;
 pub struct Args {
     /// The plan
     plan: PathBuf,
+    /// Cross-validation for choosing settings, e.g. 2/5: lineages take turns, none for testing is used
+    #[arg(long, value_name = "TURN/OF")]
+    turn: Option<Turn>,
     /// Folder of the report
     #[arg(short, long, default_value = "report", value_name = "DIR")]
     output: PathBuf,
+    /// Make the best model on validation the built-in one: write it and its card into this folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["turn", "on"])]
+    ship: Option<PathBuf>,
+    /// Lineages to score; validation for choosing settings, while the test set stays untouched
+    #[arg(long, value_enum, default_value_t = Scored::Test)]
+    on: Scored,
     /// Resamples for intervals
     #[arg(long, default_value_t = 200, value_name = "N")]
     draws: usize,
@@ -37,25 +47,45 @@ pub struct Args {
     json: bool,
 }
 
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Scored {
+    /// Unseen lineages and other conditions
+    Test,
+    /// Lineages of validation
+    Validation,
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// When nothing is trained or files cannot be read or written.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let plan = Plan::read(&args.plan)?;
+    let mut plan = Plan::read(&args.plan)?;
+    if let Some(turn) = args.turn {
+        plan.take_turn(turn);
+    }
+    let on = match args.on {
+        Scored::Test => On::Test,
+        Scored::Validation => On::Validation,
+    };
     let spinner = ProgressBar::new_spinner();
     spinner.enable_steady_tick(Duration::from_millis(120));
     spinner.set_message("reading the data");
     let table = Table::read(&plan.data.path)?;
     let prepared = evaluate::prepare(&table, &plan)?;
-    let (methods, missing) = evaluate::load(&plan, &prepared)?;
-    let report = evaluate::evaluate(&methods, args.draws, &mut |what| spinner.set_message(what.to_owned()))?;
+    let (methods, missing) = evaluate::load(&plan, &prepared, on)?;
+    let report =
+        evaluate::evaluate(&methods, on, args.draws, &mut |what| spinner.set_message(what.to_owned()))?;
     spinner.set_message("figures");
     let winner = methods.iter().find(|m| Some(&m.recipe.name) == report.winner.as_ref());
-    let figures = figures_of(&plan, &methods, winner, args.draws)?;
+    let figures = figures_of(&plan, &methods, winner, on, args.draws)?;
     report::write(&args.output, &report, &figures)?;
-    if let Some(winner) = winner {
-        copy_best(&plan, winner.recipe, &args.output)?;
+    if let Some((winner, seed)) = winner.zip(report.winner_seed) {
+        let model = plan.folder(winner.recipe, seed).join(MODEL);
+        copy(&model, &args.output.join("best.safetensors"))?;
+        if let Some(folder) = &args.ship {
+            ship(&model, folder, &report, winner)?;
+        }
     }
     spinner.finish_and_clear();
     if args.json {
@@ -89,9 +119,10 @@ fn figures_of(
     plan: &Plan,
     methods: &[Method<'_>],
     winner: Option<&Method<'_>>,
+    on: On,
     draws: usize,
 ) -> Result<Figures> {
-    let in_domain = |fold: &Fold, _: usize| *fold == Fold::Test(IN_DOMAIN.to_owned());
+    let in_domain = |fold: &Fold, _: usize| on.scores(fold);
     let shown = winner.or(methods.first()).context("no method")?;
     let cusum = methods.iter().find(|m| m.recipe.name == "cusum");
     let mut early = Vec::new();
@@ -99,14 +130,20 @@ fn figures_of(
         let scored = method.scored(&in_domain)?;
         early.push(figures::early(&method.recipe.name, &scored[0], draws));
     }
-    let importance = figures::importance(shown, plan, draws)?;
-    Ok(Figures { index: figures::index(shown.data), early, importance })
+    let importance = figures::importance(shown, plan, on, draws)?;
+    Ok(Figures { index: figures::index(shown.data, on), early, importance })
 }
 
-/// The winner's first seed, as the file that `model FILE` loads.
-fn copy_best(plan: &Plan, recipe: &Recipe, output: &std::path::Path) -> Result<()> {
-    let from = plan.folder(recipe, plan.seeds_of(recipe)[0]).join(MODEL);
-    let to = output.join("best.safetensors");
-    std::fs::copy(&from, &to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::copy(from, to).with_context(|| format!("{} to {}", from.display(), to.display()))?;
     Ok(())
+}
+
+/// Puts a model where the plugin's build embeds it from, with its card.
+fn ship(model: &Path, folder: &Path, report: &evaluate::Report, winner: &Method<'_>) -> Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    copy(model, &folder.join("builtin.safetensors"))?;
+    let path = folder.join("MODEL_CARD.md");
+    let text = card::card(&Model::read(model)?, report, winner.data);
+    std::fs::write(&path, text).with_context(|| path.display().to_string())
 }

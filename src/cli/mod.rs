@@ -163,6 +163,25 @@ mod tests {
     }
 
     #[test]
+    #[cfg(feature = "learn")]
+    fn help_of_train_and_evaluate() {
+        insta::assert_snapshot!(help(&["train"]));
+        insta::assert_snapshot!(help(&["evaluate"]));
+    }
+
+    #[test]
+    #[cfg(feature = "learn")]
+    fn help_of_model_show() {
+        insta::assert_snapshot!(help(&["model", "show"]));
+    }
+
+    #[test]
+    #[cfg(feature = "learn")]
+    fn help_of_dataset_show() {
+        insta::assert_snapshot!(help(&["dataset", "show"]));
+    }
+
+    #[test]
     fn help_of_demo() {
         insta::assert_snapshot!(help(&["demo"]));
     }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 
 use foreshock::dataset::Table;
-use foreshock::learn::plan::{Plan, Recipe};
+use foreshock::learn::plan::{Plan, Recipe, Turn};
 use foreshock::learn::run;
 
 /// Train the methods of a plan: networks, boosted trees, baselines and nulls.
@@ -21,6 +21,9 @@ use foreshock::learn::run;
 pub struct Args {
     /// The plan
     plan: PathBuf,
+    /// Cross-validation for choosing settings, e.g. 2/5: lineages take turns, none for testing is used
+    #[arg(long, value_name = "TURN/OF")]
+    turn: Option<Turn>,
     /// Train these methods only
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
@@ -40,7 +43,10 @@ pub struct Args {
 /// # Errors
 /// When the plan or the data cannot be used, or a training fails.
 pub fn run(args: Args) -> Result<ExitCode> {
-    let plan = Plan::read(&args.plan)?;
+    let mut plan = Plan::read(&args.plan)?;
+    if let Some(turn) = args.turn {
+        plan.take_turn(turn);
+    }
     for name in &args.only {
         if !plan.methods.iter().any(|recipe| recipe.name == *name) {
             let known: Vec<&str> = plan.methods.iter().map(|recipe| recipe.name.as_str()).collect();
@@ -98,6 +104,9 @@ fn parallel(args: &Args, work: &[(&Recipe, u64)]) -> Result<ExitCode> {
             command.args(["--seed", &seed.to_string()]).stdout(Stdio::null());
             if args.again {
                 command.arg("--again");
+            }
+            if let Some(turn) = args.turn {
+                command.args(["--turn", &format!("{}/{}", turn.number, turn.of)]);
             }
             let child = command.spawn().context("starting a process of its own")?;
             running.push((format!("{} seed {seed}", recipe.name), child));

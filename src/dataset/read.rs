@@ -27,7 +27,15 @@ struct Run {
     lineage: Option<String>,
     sample_ps: Option<f64>,
     settings: Option<Settings>,
+    elements: Vec<String>,
     condition: BTreeMap<String, Value>,
+}
+
+/// What is read of a stream's header.
+#[derive(serde::Deserialize)]
+struct Recorded {
+    #[serde(default)]
+    elements: Vec<String>,
 }
 
 /// Columns, classes and series, before they are one table.
@@ -153,6 +161,11 @@ fn read_runs(file: &Path) -> Result<BTreeMap<String, Run>> {
                         .map_err(|error| Error::file(file, format!("settings of run '{name}': {error}")))?;
                     run.settings = Some(settings);
                 }
+                ("meta:header", Value::String(text)) => {
+                    let header: Recorded = serde_json::from_str(text)
+                        .map_err(|error| Error::file(file, format!("header of run '{name}': {error}")))?;
+                    run.elements = header.elements;
+                }
                 _ if RUN_COLUMNS.contains(&key) || key.starts_with(META_PREFIX) || value.is_null() => {}
                 _ => {
                     run.condition.insert(key.to_owned(), value);
@@ -264,6 +277,7 @@ fn series_of(
             t_u_ps: at(&t_u),
             end_ps: at(&end).or_else(|| time_ps.last().copied()).unwrap_or(0.0),
             settings: about.settings.clone(),
+            elements: about.elements.clone(),
             time_ps,
         });
     }

@@ -52,6 +52,8 @@ pub struct Series {
     pub end_ps: f64,
     /// How the fix sampled; with it, raw frames can be pushed through the window stage of the fix.
     pub settings: Option<Settings>,
+    /// Elements of its atoms, where the fix was told.
+    pub elements: Vec<String>,
 }
 
 impl Series {

@@ -46,6 +46,7 @@ pub(super) fn series(run: &str, interface: usize, rows: usize) -> Series {
         t_u_ps: None,
         end_ps: 0.2 * (rows - 1) as f64,
         settings: Some(settings()),
+        elements: Vec::new(),
     };
     series.standing[0] = Condition::Reference;
     let end = series.end_ps;

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::evaluate::{Method, Prepared};
-use super::folds::{Fold, IN_DOMAIN};
+use super::evaluate::{Method, On, Prepared};
 use super::inputs::standardise;
 use super::plan::category_of;
 use super::random::Random;
@@ -41,16 +40,16 @@ pub struct Index {
     pub before_event: Vec<Curve>,
 }
 
-/// Fig. 1 from all series of the data set that are used.
+/// Fig. 1 from all series of the data set that may be shown.
 #[must_use]
-pub fn index(data: &Prepared) -> Index {
+pub fn index(data: &Prepared, on: On) -> Index {
     const STEP: f64 = 0.5;
     let used: Vec<_> = data
         .set
         .series
         .iter()
         .zip(&data.folds)
-        .filter(|(s, fold)| **fold != Fold::Unused && s.verdicts().next().is_some())
+        .filter(|(s, fold)| on.shows(fold) && s.verdicts().next().is_some())
         .map(|(s, _)| s)
         .collect();
     type Kind = fn(&super::prepare::Prepared) -> bool;
@@ -210,7 +209,12 @@ pub struct Importance {
 ///
 /// # Errors
 /// What reading and standardising return.
-pub fn importance(method: &Method<'_>, plan: &super::plan::Plan, draws: usize) -> Result<Vec<Importance>> {
+pub fn importance(
+    method: &Method<'_>,
+    plan: &super::plan::Plan,
+    on: On,
+    draws: usize,
+) -> Result<Vec<Importance>> {
     let (recipe, data) = (method.recipe, method.data);
     let seed = plan.seeds_of(recipe)[0];
     let path = plan.folder(recipe, seed).join(MODEL);
@@ -222,14 +226,12 @@ pub fn importance(method: &Method<'_>, plan: &super::plan::Plan, draws: usize) -
     let mut stream = stream(&model)?;
     let set = &data.set;
     let members: Vec<usize> = (0..set.series.len())
-        .filter(|&k| {
-            data.folds[k] == Fold::Test(IN_DOMAIN.to_owned()) && set.series[k].verdicts().next().is_some()
-        })
+        .filter(|&k| on.scores(&data.folds[k]) && set.series[k].verdicts().next().is_some())
         .collect();
     let stable: Vec<usize> = (0..set.series.len())
         .filter(|&k| {
             let one = &set.series[k];
-            data.folds[k] != Fold::Unused
+            on.shows(&data.folds[k])
                 && one.event_ps.is_none()
                 && one.onset_ps.is_none()
                 && one.verdicts().next().is_some()

@@ -37,7 +37,44 @@ impl Fold {
 /// # Errors
 /// [`Error::Input`] when a run's `fold` factor is none, when only some runs have one, or when runs of
 /// one lineage would be torn apart; what reading or making the split returns.
-pub fn assign(series: &[Prepared], table: &Table, split: &plan::Split) -> Result<Vec<Fold>> {
+pub fn assign(series: &[Prepared], table: &Table, data: &plan::Data) -> Result<Vec<Fold>> {
+    let folds = by_plan(series, table, &data.split)?;
+    Ok(match data.turn {
+        Some(turn) => take_turn(series, folds, turn),
+        None => folds,
+    })
+}
+
+/// Neighbours in order of condition and name get different folds, so that every turn has all conditions.
+fn take_turn(series: &[Prepared], folds: Vec<Fold>, turn: plan::Turn) -> Vec<Fold> {
+    let mut lineages: Vec<(String, &str)> = series
+        .iter()
+        .zip(&folds)
+        .filter(|(_, fold)| !matches!(fold, Fold::Test(_) | Fold::Unused))
+        .map(|(one, _)| (one.stratum(), one.lineage.as_str()))
+        .collect();
+    lineages.sort();
+    // Replicas and parents of one lineage may differ in a factor, but not in their fold.
+    let mut order: Vec<&str> = Vec::new();
+    for (_, lineage) in lineages {
+        if !order.contains(&lineage) {
+            order.push(lineage);
+        }
+    }
+    series
+        .iter()
+        .map(|one| match order.iter().position(|lineage| *lineage == one.lineage) {
+            None => Fold::Unused,
+            Some(place) => match (place + turn.of + 1 - turn.number) % turn.of {
+                0 => Fold::Valid,
+                1 => Fold::Calibrate,
+                _ => Fold::Train,
+            },
+        })
+        .collect()
+}
+
+fn by_plan(series: &[Prepared], table: &Table, split: &plan::Split) -> Result<Vec<Fold>> {
     let given = series.iter().filter(|s| s.condition.contains_key("fold")).count();
     if given == 0 {
         let split = match split {
@@ -94,4 +131,47 @@ fn by_factor(series: &Prepared) -> Result<Fold> {
             }
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::plan::Turn;
+    use crate::learn::replicas::tests::series;
+
+    #[test]
+    fn turns_take_every_lineage_once_for_validation_and_none_for_testing() {
+        // Two interfaces each; every sixth lineage is for testing.
+        let all: Vec<Prepared> = (0..24)
+            .flat_map(|k| [0, 1].map(|interface| (k, interface)))
+            .map(|(k, interface)| Prepared {
+                interface,
+                ..series(&format!("run{k:02}"), &format!("lineage{k:02}"), None)
+            })
+            .collect();
+        let folds =
+            |k: usize| if k.is_multiple_of(6) { Fold::Test(IN_DOMAIN.to_owned()) } else { Fold::Train };
+        let folds: Vec<Fold> = (0..24_usize).flat_map(|k| [folds(k), folds(k)]).collect();
+        let mut validated = vec![0; all.len()];
+        for number in 1..=5 {
+            let turned = take_turn(&all, folds.clone(), Turn { number, of: 5 });
+            for (k, fold) in turned.iter().enumerate() {
+                assert_eq!(*fold == Fold::Unused, matches!(folds[k], Fold::Test(_)), "series {k}");
+                assert_eq!(*fold, turned[k ^ 1], "both interfaces of a lineage");
+                validated[k] += usize::from(*fold == Fold::Valid);
+            }
+            let count = |of: &Fold| turned.iter().filter(|fold| *fold == of).count();
+            assert_eq!((count(&Fold::Valid), count(&Fold::Calibrate), count(&Fold::Train)), (8, 8, 24));
+        }
+        let tested = |k: usize| matches!(folds[k], Fold::Test(_));
+        assert!((0..all.len()).all(|k| validated[k] == usize::from(!tested(k))));
+    }
+
+    #[test]
+    fn a_turn_is_read_and_refused() {
+        assert_eq!("2/5".parse(), Ok(Turn { number: 2, of: 5 }));
+        for wrong in ["2", "0/5", "6/5", "1/2", "a/b"] {
+            assert!(wrong.parse::<Turn>().is_err(), "{wrong}");
+        }
+    }
 }

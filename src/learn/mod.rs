@@ -12,6 +12,7 @@ pub mod network;
 pub mod plan;
 pub mod prepare;
 pub mod random;
+pub mod replicas;
 pub mod report;
 pub mod run;
 pub mod score;

@@ -45,6 +45,33 @@ pub struct Data {
     /// Which runs are for what.
     #[serde(default)]
     pub split: Split,
+    /// Cross-validation for choosing settings: the lineages that are not for testing take turns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn: Option<Turn>,
+}
+
+/// Turn `number` of `of`: every `of`-th lineage validates, the next ones calibrate, the rest trains.
+/// Test lineages are not used at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Turn {
+    /// From 1.
+    pub number: usize,
+    /// At least 3.
+    pub of: usize,
+}
+
+impl std::str::FromStr for Turn {
+    type Err = String;
+
+    /// From `2/5`.
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let expected = || "expected NUMBER/OF, e.g. 2/5, with OF at least 3".to_owned();
+        let (number, of) = text.split_once('/').ok_or_else(expected)?;
+        let turn =
+            Self { number: number.parse().map_err(|_| expected())?, of: of.parse().map_err(|_| expected())? };
+        if turn.of >= 3 && (1..=turn.of).contains(&turn.number) { Ok(turn) } else { Err(expected()) }
+    }
 }
 
 /// Which runs train, choose and judge. A factor `fold` of a run (`train`, `valid`, `test` or
@@ -312,6 +339,12 @@ impl Default for Rocket {
 }
 
 impl Plan {
+    /// The same plan on one turn of a cross-validation, with results in a folder of their own.
+    pub fn take_turn(&mut self, turn: Turn) {
+        self.out.push(format!("turn-{}-of-{}", turn.number, turn.of));
+        self.data.turn = Some(turn);
+    }
+
     /// Reads a plan; its paths become relative to the working folder.
     ///
     /// # Errors

@@ -36,6 +36,8 @@ pub struct Prepared {
     pub interface: usize,
     /// Factors of the run.
     pub condition: BTreeMap<String, Value>,
+    /// Elements of its atoms, where known.
+    pub elements: Vec<String>,
     /// Time of each frame, ps.
     pub time_ps: Vec<f64>,
     /// Columns per row.
@@ -250,6 +252,7 @@ fn empty(series: &Series, frames: usize, width: usize) -> Prepared {
         lineage: series.lineage.clone(),
         interface: series.interface,
         condition: series.condition.clone(),
+        elements: series.elements.clone(),
         time_ps: vec![f64::NAN; frames],
         width,
         rows: vec![f32::NAN; frames * width],
@@ -312,6 +315,7 @@ mod tests {
                     t_u_ps: None,
                     end_ps: frames.last().expect("frames").time_ps,
                     settings: Some(settings.clone()),
+                    elements: Vec::new(),
                 };
                 series.set_onsets(Some(12.0), Some(15.0), series.end_ps);
                 series

@@ -46,13 +46,14 @@ struct History<'a> {
 /// What preparing and splitting return.
 pub fn prepare(table: &Table, plan: &Plan, recipe: &Recipe) -> Result<(Set, Vec<Fold>)> {
     let set = Set::new(table, plan.data.task, recipe.window, recipe.every, plan.data.horizon)?;
-    let folds = assign(&set.series, table, &plan.data.split)?;
+    let folds = assign(&set.series, table, &plan.data)?;
     Ok((set, folds))
 }
 
 /// What a result depends on: another recipe or other data must not continue, or pass for, this one.
 fn key(table: &Table, plan: &Plan, recipe: &Recipe, seed: u64) -> String {
-    let parts = serde_json::json!([recipe, seed, table.hash, plan.data.split, plan.data.horizon]);
+    let parts =
+        serde_json::json!([recipe, seed, table.hash, plan.data.split, plan.data.horizon, plan.data.turn]);
     hex(&Sha256::digest(parts.to_string().as_bytes()))
 }
 
@@ -86,7 +87,7 @@ pub fn run(
     let trained = methods::train(lesson, Some((&checkpoints, &key)), observer)?;
     let Some(verdicts) = trained.verdicts else { return Ok(false) };
     if let Some(mut model) = trained.model {
-        model.meta.alarm = alarm_level(&set, &folds, &verdicts, PERSIST, RATE);
+        model.meta.alarm = alarm_level(&set, &|k| folds[k].is_chosen_on(), &verdicts, PERSIST, RATE);
         model.write(&folder.join(MODEL))?;
     }
     verdicts.write(&folder.join(VERDICTS))?;
@@ -112,29 +113,29 @@ fn remove(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The warning probability of a series over time.
+/// The warning probability of a series over time, as far as its outcome is known: near the end of a
+/// series without an event, the labels cannot tell a false alarm from an early one.
 #[must_use]
 pub fn trace(series: &Prepared, spoken: &Spoken) -> Trace {
-    Trace {
-        time_ps: series.verdicts().map(|frame| series.time_ps[frame]).collect(),
-        score: spoken.said.iter().map(|said| f64::from(said.warning)).collect(),
-        event_ps: series.event_ps,
-        end_ps: series.end_ps,
-    }
+    let known = |time_ps: f64| series.event_ps.is_some() || time_ps <= series.end_ps + 1e-6;
+    let scored = series.verdicts().zip(&spoken.said).filter(|(frame, _)| known(series.time_ps[*frame]));
+    let (time_ps, score) =
+        scored.map(|(frame, said)| (series.time_ps[frame], f64::from(said.warning))).unzip();
+    Trace { time_ps, score, event_ps: series.event_ps, end_ps: series.end_ps }
 }
 
-/// The threshold at which at most `rate` of the stable validation runs alarm. A run is stable when none
-/// of its interfaces has an event, and alarms when any of them does.
+/// The threshold at which at most `rate` of the stable runs among `chosen` series alarm. A run is stable
+/// when none of its interfaces has an event, and alarms when any of them does.
 #[must_use]
 pub fn alarm_level(
     set: &Set,
-    folds: &[Fold],
+    chosen: &dyn Fn(usize) -> bool,
     verdicts: &Verdicts,
     persist: usize,
     rate: f64,
 ) -> Option<AlarmLevel> {
     let mut runs: std::collections::BTreeMap<&str, (bool, f64, f64)> = std::collections::BTreeMap::new();
-    for spoken in verdicts.series.iter().filter(|s| folds[s.series].is_chosen_on()) {
+    for spoken in verdicts.series.iter().filter(|s| chosen(s.series)) {
         let trace = trace(&set.series[spoken.series], spoken);
         if trace.time_ps.is_empty() {
             continue;

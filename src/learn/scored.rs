@@ -1,5 +1,7 @@
 //! Verdicts beside the truth, with runs as the unit of resampling.
 
+use std::collections::BTreeMap;
+
 use super::prepare::{Prepared, Set};
 use super::run::{PERSIST, trace};
 use super::score::alarms::{Alarms, Trace, quantile};
@@ -32,8 +34,12 @@ pub struct Point {
 pub struct Judged {
     /// Position in the prepared set.
     pub series: usize,
-    /// Position of its run among the runs of the test set.
+    /// Position of its lineage among those of the test set: what is resampled.
     pub run: usize,
+    /// Name of its run, whose interfaces alarm together.
+    pub name: String,
+    /// Whether it only reconstructs: an alarm is false, but not out of the blue.
+    pub reconstructs: bool,
     /// What all runs of its condition share.
     pub stratum: String,
     /// Scored frames.
@@ -62,7 +68,12 @@ pub struct Scored {
 }
 
 /// Names of what [`Scored::measure`] gives, in order.
-pub const MEASURES: [&str; 17] = [
+///
+/// Leads count a miss as 0. `lead_over_onset` is the mean of the lead as a share of the event's time.
+/// `event_recall_within` counts only alarms at most the horizon ahead. False alarms per 100 are per 100
+/// runs without an event on any interface, an alarm of any of them counted once;
+/// `..._reconstructing` are those of them that only reconstruct. Per ns is per interface.
+pub const MEASURES: [&str; 22] = [
     "accuracy",
     "macro_f1",
     "auc",
@@ -72,13 +83,18 @@ pub const MEASURES: [&str; 17] = [
     "prevalence",
     "brier",
     "lead_ps_median",
+    "lead_ps_q25",
+    "lead_ps_q75",
     "lead_ps_mean",
     "lead_ps_median_warnable",
+    "lead_over_onset",
     "lead_over_5ps",
     "event_recall",
+    "event_recall_within",
     "event_recall_warnable",
     "alarm_precision",
     "false_alarms_per_100",
+    "false_alarms_per_100_reconstructing",
     "false_alarms_per_ns",
 ];
 
@@ -129,7 +145,15 @@ impl Scored {
                 })
                 .collect();
             let trace = trace(one, spoken);
-            judged.push(Judged { series: spoken.series, run, stratum: one.stratum(), points, trace });
+            judged.push(Judged {
+                series: spoken.series,
+                run,
+                name: one.run.clone(),
+                reconstructs: one.event_ps.is_none() && one.onset_ps.is_some(),
+                stratum: one.stratum(),
+                points,
+                trace,
+            });
         }
         Ok(Self {
             judged,
@@ -177,6 +201,32 @@ impl Scored {
         Alarms::of(&traces, self.threshold, PERSIST, self.gap_ps, self.horizon_ps, self.warnable_ps)
     }
 
+    /// False alarms per 100 runs without an event, and per 100 of those that only reconstruct.
+    fn false_alarms(&self, weights: &[f64]) -> [f64; 2] {
+        struct Run {
+            quiet: bool,
+            reconstructs: bool,
+            alarmed: bool,
+            weight: f64,
+        }
+        let mut runs: BTreeMap<&str, Run> = BTreeMap::new();
+        for judged in &self.judged {
+            let weight = weights[judged.run];
+            let first = Run { quiet: true, reconstructs: false, alarmed: false, weight };
+            let run = runs.entry(&judged.name).or_insert(first);
+            run.quiet &= judged.trace.event_ps.is_none();
+            run.reconstructs |= judged.reconstructs;
+            run.alarmed |= judged.trace.alarm(self.threshold, PERSIST).is_some();
+        }
+        let share = |of: &dyn Fn(&Run) -> bool| {
+            let chosen = || runs.values().filter(|run| of(run));
+            let alarmed: f64 = chosen().filter(|run| run.alarmed).map(|run| run.weight).sum();
+            // A sum of nothing is -0.
+            100.0 * (alarmed + 0.0) / chosen().map(|run| run.weight).sum::<f64>()
+        };
+        [share(&|run| run.quiet), share(&|run| run.quiet && run.reconstructs)]
+    }
+
     /// All of [`MEASURES`] with runs weighted; NaN where undefined.
     #[must_use]
     pub fn measure(&self, weights: &[f64]) -> Vec<f64> {
@@ -192,6 +242,7 @@ impl Scored {
             |of: &dyn Fn(&(f64, bool, f64)) -> f64| flat.iter().map(|i| i.2 * of(i)).sum::<f64>() / total;
         let outcome = |yes: bool| f64::from(u8::from(yes));
         let alarms = self.alarms(weights);
+        let false_alarms = self.false_alarms(weights);
         let (leads, warnable) = (&alarms.leads_ps, alarms.warnable_leads());
         let share =
             |of: &[f64], least: f64| of.iter().filter(|&&l| l >= least).count() as f64 / of.len() as f64;
@@ -205,13 +256,18 @@ impl Scored {
             mean(&|i| outcome(i.1)),
             mean(&|i| (i.0 - outcome(i.1)).powi(2)),
             quantile(leads, 0.5),
+            quantile(leads, 0.25),
+            quantile(leads, 0.75),
             leads.iter().sum::<f64>() / leads.len() as f64,
             quantile(&warnable, 0.5),
+            alarms.leads_over_onset.iter().sum::<f64>() / leads.len() as f64,
             share(leads, 5.0),
             share(leads, f64::MIN_POSITIVE),
+            alarms.within_horizon as f64 / leads.len() as f64,
             share(&warnable, f64::MIN_POSITIVE),
             alarms.in_time as f64 / alarms.alarms as f64,
-            alarms.false_per_100(),
+            false_alarms[0],
+            false_alarms[1],
             alarms.false_alarms as f64 / alarms.stable_ns,
         ]
     }
@@ -240,5 +296,57 @@ impl Scored {
         let bins = reliability(&warnings, 15);
         let error = expected_error(&bins);
         (bins, error, brier(&warnings))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(name: &str, run: usize, event_ps: Option<f64>, reconstructs: bool, alarms: bool) -> Judged {
+        let score = if alarms { 0.9 } else { 0.1 };
+        Judged {
+            series: 0,
+            run,
+            name: name.into(),
+            reconstructs,
+            stratum: String::new(),
+            points: Vec::new(),
+            trace: Trace {
+                time_ps: (0..20).map(f64::from).collect(),
+                score: vec![score; 20],
+                event_ps,
+                end_ps: 19.0,
+            },
+        }
+    }
+
+    #[test]
+    fn false_alarms_are_counted_by_run_and_only_where_nothing_fails() {
+        let scored = Scored {
+            judged: vec![
+                // Both interfaces alarm: one false alarm.
+                judged("a", 0, None, false, true),
+                judged("a", 0, None, true, true),
+                judged("b", 1, None, false, false),
+                // Its other interface fails: no run without an event.
+                judged("c", 2, None, false, true),
+                judged("c", 2, Some(15.0), false, true),
+                judged("d", 3, None, true, false),
+            ],
+            runs: 4,
+            classes: 3,
+            threshold: 0.5,
+            gap_ps: 1.0,
+            horizon_ps: 10.0,
+            warnable_ps: 5.0,
+        };
+        assert_eq!(scored.false_alarms(&[1.0; 4]), [100.0 / 3.0, 50.0]);
+        assert_eq!(scored.false_alarms(&[2.0, 0.0, 1.0, 0.0]), [100.0, 100.0]);
+        let measured = scored.measure(&[1.0; 4]);
+        let of = |name: &str| measured[MEASURES.iter().position(|m| *m == name).expect("a measure")];
+        // The alarm comes with the third score, 13 ps before the event: in time, not within the horizon.
+        assert_eq!((of("lead_ps_median"), of("event_recall"), of("event_recall_within")), (13.0, 1.0, 0.0));
+        assert_eq!(of("alarm_precision"), 0.25);
     }
 }

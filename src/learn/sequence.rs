@@ -87,10 +87,11 @@ impl Weights {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn sequence(frames: usize) -> Sequence {
+    /// Two channels of growing numbers; classes 0 0 1 0 ..., one warning.
+    pub fn sequence(frames: usize) -> Sequence {
         Sequence {
             channels: 2,
             inputs: (0..2 * frames).map(|v| v as f32 + 1.0).collect(),

@@ -64,6 +64,9 @@ pub struct Meta {
     pub inputs: Inputs,
     /// Names of the classes.
     pub classes: Vec<String>,
+    /// Elements of the interfaces that it was trained on, where known.
+    #[serde(default)]
+    pub elements: Vec<String>,
     /// Frames of a window.
     pub window: usize,
     /// Time between frames, ps; NaN (null) for series that have none.

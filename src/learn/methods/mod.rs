@@ -12,7 +12,7 @@ mod trees;
 use std::path::Path;
 
 use super::folds::Fold;
-use super::inputs::{Standardised, standardise};
+use super::inputs::{Standardised, of_fold, standardise};
 use super::plan::{Method, Recipe};
 use super::prepare::{Prepared, Set};
 use super::training::{Epoch, Observer};
@@ -116,6 +116,10 @@ fn model(
         let named = [("macro_f1", epoch.macro_f1), ("accuracy", epoch.accuracy), ("auroc", epoch.auroc)];
         named.into_iter().filter(|(_, v)| v.is_finite()).map(|(k, v)| (k.to_owned(), v)).collect()
     });
+    let mut elements: Vec<String> =
+        of_fold(set, folds, &Fold::Train).flat_map(|k| set.series[k].elements.iter().cloned()).collect();
+    elements.sort();
+    elements.dedup();
     let warns = set.series.iter().any(|s| s.warning.iter().any(Option::is_some));
     let meta = Meta {
         format: FORMAT,
@@ -124,6 +128,7 @@ fn model(
         columns: standardised.columns.clone(),
         inputs: recipe.inputs,
         classes: set.classes.clone(),
+        elements,
         window: set.window,
         sample_ps: set.sample_ps,
         settings: set.settings.clone(),

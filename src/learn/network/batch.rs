@@ -88,15 +88,7 @@ impl Batch {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn sequence(frames: usize) -> Sequence {
-        Sequence {
-            channels: 2,
-            inputs: (0..2 * frames).map(|v| v as f32 + 1.0).collect(),
-            state: (0..frames).map(|t| (t > 0).then_some(u8::from(t == 2))).collect(),
-            warning: (0..frames).map(|t| (t == 1).then_some(true)).collect(),
-        }
-    }
+    use crate::learn::sequence::tests::sequence;
 
     #[test]
     fn batches_are_padded_in_front_and_weigh_only_what_has_a_target() {

@@ -18,6 +18,8 @@ pub const COLOURS: [RGBColor; 8] = [
 ];
 const INK: RGBColor = RGBColor(38, 38, 38);
 const GRID: RGBColor = RGBColor(225, 225, 225);
+/// Width of the margin with the names, pixels.
+const LEGEND: u32 = 230;
 
 /// A line with an optional band; points that are not numbers break it.
 #[derive(Debug, Clone, Default)]
@@ -58,6 +60,17 @@ pub struct Bars {
     pub bars: Vec<(String, Vec<[f64; 3]>)>,
 }
 
+/// A square table of shares, dark where much is.
+#[derive(Debug, Clone, Default)]
+pub struct Grid {
+    /// Heading.
+    pub title: String,
+    /// Of rows and columns.
+    pub names: Vec<String>,
+    /// Rows of shares from 0 to 1; NaN is left white.
+    pub shares: Vec<Vec<f64>>,
+}
+
 type Outcome = std::result::Result<(), Box<dyn std::error::Error>>;
 
 /// Draws into SVG text.
@@ -77,12 +90,26 @@ fn drawn(
         .replace(&format!("font-family=\"{FONT}\""), &format!("font-family=\"{FONT}, Verdana, sans-serif\"")))
 }
 
+/// Names beside their colours in the margin to the right, where they hide nothing.
+fn legend(
+    area: &DrawingArea<SVGBackend<'_>, plotters::coord::Shift>,
+    entries: &[(&str, RGBAColor)],
+) -> Outcome {
+    let left = area.dim_in_pixel().0 as i32 - LEGEND as i32 + 12;
+    for (k, (name, colour)) in entries.iter().enumerate() {
+        let top = 62 + 24 * k as i32;
+        area.draw(&Rectangle::new([(left, top), (left + 16, top + 12)], colour.filled()))?;
+        area.draw_text(name, &(FONT, 15, &INK).into_text_style(area), (left + 24, top - 1))?;
+    }
+    Ok(())
+}
+
 /// Panels of lines side by side.
 ///
 /// # Errors
 /// [`Error::Limit`] when drawing fails.
 pub fn lines(panels: &[Lines]) -> Result<String> {
-    drawn((640 * panels.len().max(1) as u32, 480), |root| {
+    drawn(((560 + LEGEND) * panels.len().max(1) as u32, 480), |root| {
         for (area, panel) in root.split_evenly((1, panels.len().max(1))).iter().zip(panels) {
             let defined = || {
                 panel.lines.iter().flat_map(|l| &l.points).filter(|p| p[0].is_finite() && p[1].is_finite())
@@ -102,6 +129,7 @@ pub fn lines(panels: &[Lines]) -> Result<String> {
             });
             let mut chart = ChartBuilder::on(area)
                 .margin(14)
+                .margin_right(LEGEND)
                 .caption(&panel.title, (FONT, 22, &INK))
                 .set_label_area_size(LabelAreaPosition::Left, 66)
                 .set_label_area_size(LabelAreaPosition::Bottom, 52)
@@ -115,16 +143,9 @@ pub fn lines(panels: &[Lines]) -> Result<String> {
                 .light_line_style(TRANSPARENT)
                 .bold_line_style(GRID)
                 .draw()?;
-            for (x, name) in &panel.marks {
-                chart
-                    .draw_series([PathElement::new(
-                        vec![(*x, low), (*x, high)],
-                        INK.mix(0.5).stroke_width(2),
-                    )])?
-                    .label(name)
-                    .legend(|(x, y)| {
-                        PathElement::new(vec![(x, y), (x + 20, y)], INK.mix(0.5).stroke_width(2))
-                    });
+            for (x, _) in &panel.marks {
+                let line = vec![(*x, low), (*x, high)];
+                chart.draw_series([PathElement::new(line, INK.mix(0.5).stroke_width(2))])?;
             }
             for (k, line) in panel.lines.iter().enumerate() {
                 let colour = COLOURS[k % COLOURS.len()];
@@ -138,22 +159,18 @@ pub fn lines(panels: &[Lines]) -> Result<String> {
                         .collect();
                     chart.draw_series([Polygon::new(outline, colour.mix(0.18))])?;
                 }
-                for (number, part) in line.points.split(|p| !p[1].is_finite()).enumerate() {
+                for part in line.points.split(|p| !p[1].is_finite()) {
                     let path: Vec<(f64, f64)> = part.iter().map(|p| (p[0], p[1].clamp(low, high))).collect();
-                    let drawn = chart.draw_series([PathElement::new(path, colour.stroke_width(3))])?;
-                    if number == 0 {
-                        drawn.label(&line.name).legend(move |(x, y)| {
-                            PathElement::new(vec![(x, y), (x + 20, y)], colour.stroke_width(3))
-                        });
-                    }
+                    chart.draw_series([PathElement::new(path, colour.stroke_width(3))])?;
                 }
             }
-            chart
-                .configure_series_labels()
-                .label_font((FONT, 15, &INK))
-                .background_style(WHITE.mix(0.85))
-                .border_style(GRID)
-                .draw()?;
+            let marks = panel.marks.iter().map(|(_, name)| (name.as_str(), INK.mix(0.5)));
+            let named = panel.lines.iter().enumerate();
+            let entries: Vec<(&str, RGBAColor)> = named
+                .map(|(k, line)| (line.name.as_str(), COLOURS[k % COLOURS.len()].to_rgba()))
+                .chain(marks)
+                .collect();
+            legend(area, &entries)?;
         }
         Ok(())
     })
@@ -164,8 +181,13 @@ pub fn lines(panels: &[Lines]) -> Result<String> {
 /// # Errors
 /// [`Error::Limit`] when drawing fails.
 pub fn bars(panels: &[Bars]) -> Result<String> {
-    let widest = panels.iter().map(|p| p.groups.len() * (p.bars.len() + 1)).max().unwrap_or(1);
-    let width = (180 + 26 * widest as u32).clamp(640, 2400);
+    // Room for the bars, and for the names below them.
+    let wide = |p: &Bars| {
+        let name = p.groups.iter().map(|g| g.chars().count()).max().unwrap_or(0);
+        p.groups.len() * (26 * (p.bars.len() + 1)).max(9 * name + 14)
+    };
+    let widest = panels.iter().map(wide).max().unwrap_or(1);
+    let width = (100 + LEGEND + widest as u32).clamp(640, 3000);
     drawn((width, 440 * panels.len().max(1) as u32), |root| {
         for (area, panel) in root.split_evenly((panels.len().max(1), 1)).iter().zip(panels) {
             let slots = panel.bars.len() + 1;
@@ -174,6 +196,7 @@ pub fn bars(panels: &[Bars]) -> Result<String> {
             let low = all().fold(0.0, f64::min) * 1.08;
             let mut chart = ChartBuilder::on(area)
                 .margin(14)
+                .margin_right(LEGEND)
                 .caption(&panel.title, (FONT, 22, &INK))
                 .set_label_area_size(LabelAreaPosition::Left, 66)
                 .set_label_area_size(LabelAreaPosition::Bottom, 46)
@@ -188,7 +211,7 @@ pub fn bars(panels: &[Bars]) -> Result<String> {
                 .light_line_style(TRANSPARENT)
                 .bold_line_style(GRID)
                 .draw()?;
-            for (k, (name, values)) in panel.bars.iter().enumerate() {
+            for (k, (_, values)) in panel.bars.iter().enumerate() {
                 let colour = COLOURS[k % COLOURS.len()];
                 for (group, &[value, least, most]) in values.iter().enumerate() {
                     if !value.is_finite() {
@@ -196,12 +219,7 @@ pub fn bars(panels: &[Bars]) -> Result<String> {
                     }
                     let left = (group * slots + k) as f64 + 0.5;
                     let bar = Rectangle::new([(left + 0.08, 0.0), (left + 0.92, value)], colour.filled());
-                    let drawn = chart.draw_series([bar])?;
-                    if group == 0 {
-                        drawn.label(name).legend(move |(x, y)| {
-                            Rectangle::new([(x, y - 5), (x + 14, y + 5)], colour.filled())
-                        });
-                    }
+                    chart.draw_series([bar])?;
                     if least.is_finite() && most.is_finite() {
                         let whisker = vec![(left + 0.5, least), (left + 0.5, most)];
                         chart.draw_series([PathElement::new(whisker, INK.stroke_width(2))])?;
@@ -217,12 +235,54 @@ pub fn bars(panels: &[Bars]) -> Result<String> {
                     ));
                 root.draw_text(name, &style, (x, y + 10))?;
             }
-            chart
-                .configure_series_labels()
-                .label_font((FONT, 15, &INK))
-                .background_style(WHITE.mix(0.85))
-                .border_style(GRID)
-                .draw()?;
+            let named = panel.bars.iter().enumerate();
+            let entries: Vec<(&str, RGBAColor)> =
+                named.map(|(k, (name, _))| (name.as_str(), COLOURS[k % COLOURS.len()].to_rgba())).collect();
+            legend(area, &entries)?;
+        }
+        Ok(())
+    })
+}
+
+/// Grids, five in a row.
+///
+/// # Errors
+/// [`Error::Limit`] when drawing fails.
+pub fn grids(grids: &[Grid]) -> Result<String> {
+    const ACROSS: usize = 5;
+    const SIZE: (u32, u32) = (310, 270);
+    let rows = grids.len().div_ceil(ACROSS).max(1);
+    let across = grids.len().clamp(1, ACROSS);
+    drawn((SIZE.0 * across as u32, SIZE.1 * rows as u32), |root| {
+        for (area, grid) in root.split_evenly((rows, across)).iter().zip(grids) {
+            area.draw_text(&grid.title, &(FONT, 18, &INK).into_text_style(area), (112, 10))?;
+            let side = 180 / grid.names.len().max(1) as i32;
+            let small = (FONT, 12, &INK).into_text_style(area);
+            let center = plotters::style::text_anchor::Pos::new(
+                plotters::style::text_anchor::HPos::Center,
+                plotters::style::text_anchor::VPos::Center,
+            );
+            for (row, shares) in grid.shares.iter().enumerate() {
+                let top = 40 + side * row as i32;
+                let name: String = grid.names[row].chars().take(14).collect();
+                area.draw_text(&name, &small, (2, top + side / 2 - 7))?;
+                let short: String = name.chars().take(9).collect();
+                area.draw_text(&short, &small.pos(center), (112 + side * row as i32 + side / 2, 234))?;
+                for (column, &share) in shares.iter().enumerate() {
+                    let left = 112 + side * column as i32;
+                    let colour =
+                        if share.is_finite() { COLOURS[0].mix(share.clamp(0.0, 1.0)) } else { TRANSPARENT };
+                    area.draw(&Rectangle::new([(left, top), (left + side, top + side)], colour.filled()))?;
+                    area.draw(&Rectangle::new(
+                        [(left, top), (left + side, top + side)],
+                        GRID.stroke_width(1),
+                    ))?;
+                    let ink = if share > 0.6 { &WHITE } else { &INK };
+                    let text = if share.is_finite() { format!("{share:.2}") } else { "–".to_owned() };
+                    let style = (FONT, 15, ink).into_text_style(area).pos(center);
+                    area.draw_text(&text, &style, (left + side / 2, top + side / 2))?;
+                }
+            }
         }
         Ok(())
     })
@@ -254,5 +314,13 @@ mod tests {
             ..Bars::default()
         };
         crate::plot::raster::png(&bars(&[chart]).expect("drawn")).expect("a picture");
+        let grid = Grid {
+            title: "g".into(),
+            names: vec!["x".into(), "y".into()],
+            shares: vec![vec![0.25, 0.75], vec![f64::NAN; 2]],
+        };
+        let svg = grids(&vec![grid; 6]).expect("drawn");
+        assert!(svg.contains("0.75") && svg.contains("–"), "shares, and a class that does not occur");
+        crate::plot::raster::png(&svg).expect("a picture");
     }
 }

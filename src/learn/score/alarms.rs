@@ -76,6 +76,8 @@ pub fn threshold(maxima: &[f64], rate: f64) -> Option<(f64, usize)> {
 pub struct Alarms {
     /// Lead of each unstable series, ps; a miss counts 0.
     pub leads_ps: Vec<f64>,
+    /// Each lead as a share of the event's time.
+    pub leads_over_onset: Vec<f64>,
     /// Whether each unstable series is warnable.
     pub warnable: Vec<bool>,
     /// Unstable series with an alarm in time (at least `gap` before the event), any lead.
@@ -105,6 +107,7 @@ impl Alarms {
     ) -> Self {
         let mut result = Self {
             leads_ps: Vec::new(),
+            leads_over_onset: Vec::new(),
             warnable: Vec::new(),
             in_time: 0,
             within_horizon: 0,
@@ -127,6 +130,7 @@ impl Alarms {
             result.in_time += usize::from(lead > 0.0);
             result.within_horizon += usize::from(lead > 0.0 && lead <= horizon_ps + gap_ps);
             result.leads_ps.push(lead);
+            result.leads_over_onset.push(lead / event);
             result.warnable.push(trace.time_ps.first().is_some_and(|first| event - first >= warnable_ps));
         }
         result
@@ -136,12 +140,6 @@ impl Alarms {
     #[must_use]
     pub fn warnable_leads(&self) -> Vec<f64> {
         self.leads_ps.iter().zip(&self.warnable).filter(|(_, w)| **w).map(|(l, _)| *l).collect()
-    }
-
-    /// False alarms per 100 series without an event.
-    #[must_use]
-    pub fn false_per_100(&self) -> f64 {
-        100.0 * self.false_alarms as f64 / self.stable as f64
     }
 }
 
@@ -209,7 +207,8 @@ mod tests {
         assert_eq!(alarms.leads_ps, [4.0, 0.0, 0.0]);
         assert_eq!(alarms.warnable, [true, true, false]);
         assert_eq!((alarms.in_time, alarms.within_horizon, alarms.alarms), (1, 1, 3));
-        assert_eq!((alarms.false_alarms, alarms.stable, alarms.false_per_100()), (1, 2, 50.0));
+        assert_eq!((alarms.false_alarms, alarms.stable), (1, 2));
+        assert_eq!(alarms.leads_over_onset, [4.0 / 7.0, 0.0, 0.0]);
         assert!((alarms.stable_ns - 0.014).abs() < 1e-12);
         assert_eq!(alarms.warnable_leads(), [4.0, 0.0]);
     }

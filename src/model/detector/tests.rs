@@ -32,6 +32,7 @@ fn meta(kind: Kind, inputs: Inputs) -> Meta {
         columns: COLUMNS.map(str::to_owned).to_vec(),
         inputs,
         classes: ["stable", "reconstructing", "unstable"].map(str::to_owned).to_vec(),
+        elements: Vec::new(),
         window: 64,
         sample_ps: 0.1,
         settings: Some(settings()),

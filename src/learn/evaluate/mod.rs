@@ -3,45 +3,67 @@
 //! Enters: a plan whose methods are trained. Leaves: a [`Report`], all of it plain data; drawing and
 //! writing are in [`super::report`].
 
+pub mod paper;
+pub mod shift;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::boost::Rows;
 use super::folds::{Fold, IN_DOMAIN, assign};
-use super::logistic::Logistic;
 use super::plan::{Group, Plan, Recipe};
 use super::prepare::Set;
-use super::random::Random;
+use super::replicas::Replicas;
 use super::run::{PERSIST, RATE, VERDICTS, alarm_level};
-use super::score::bootstrap::{Interval, interval, resamples};
+use super::score::bootstrap::{Interval, resamples};
 use super::score::calibration::Bin;
 use super::scored::{MEASURES, Scored};
 use super::verdicts::Verdicts;
 use crate::dataset::Table;
 use crate::error::{Error, Result};
+use shift::{Shift, shift};
 
-/// Runs of a shifted test set that a local calibration may use.
-pub const LOCAL_RUNS: usize = 20;
+/// Which lineages are scored.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum On {
+    /// Unseen ones, and other conditions. Thresholds come from validation and calibration.
+    #[default]
+    Test,
+    /// Those of validation: for choosing settings, while the test set stays untouched. Thresholds come
+    /// from calibration alone. Early stopping has seen these lineages.
+    Validation,
+}
 
-/// The reference paper's illustrative placeholders (doi:10.31881/TLR.2026.4070): accuracy, macro-F1,
-/// AUC, lead time in ps.
-pub const PAPER: [(&str, [f64; 4]); 5] = [
-    ("svm", [0.761, 0.742, 0.781, 7.4]),
-    ("mlp", [0.803, 0.786, 0.829, 10.8]),
-    ("lstm", [0.872, 0.865, 0.911, 18.6]),
-    ("tcn", [0.891, 0.887, 0.931, 21.3]),
-    ("transformer", [0.913, 0.906, 0.949, 24.7]),
-];
+impl On {
+    /// Whether a fold is scored.
+    #[must_use]
+    pub fn scores(self, fold: &Fold) -> bool {
+        match self {
+            Self::Test => matches!(fold, Fold::Test(name) if name == IN_DOMAIN),
+            Self::Validation => *fold == Fold::Valid,
+        }
+    }
 
-/// Its placeholders for other conditions: macro-F1, AUC.
-pub const PAPER_SHIFTS: [(&str, [f64; 2]); 5] = [
-    ("in-domain", [0.906, 0.949]),
-    ("temperature", [0.881, 0.926]),
-    ("orientation", [0.862, 0.913]),
-    ("defects", [0.851, 0.904]),
-    ("material", [0.824, 0.887]),
-];
+    /// Whether thresholds are chosen on a fold.
+    #[must_use]
+    pub fn sets_thresholds(self, fold: &Fold) -> bool {
+        match self {
+            Self::Test => fold.is_chosen_on(),
+            Self::Validation => *fold == Fold::Calibrate,
+        }
+    }
+
+    /// Whether a fold may be looked at in any way, as in a figure of all runs.
+    #[must_use]
+    pub fn shows(self, fold: &Fold) -> bool {
+        match (self, fold) {
+            (_, Fold::Unused) | (Self::Validation, Fold::Test(_)) => false,
+            (Self::Test, Fold::Test(name)) => name == IN_DOMAIN,
+            (_, Fold::Train | Fold::Valid | Fold::Calibrate) => true,
+        }
+    }
+}
 
 /// A method's verdicts, one per seed.
 pub struct Method<'a> {
@@ -51,6 +73,8 @@ pub struct Method<'a> {
     pub data: &'a Prepared,
     /// Per seed: verdicts and alarm threshold.
     pub spoken: Vec<(Verdicts, f64)>,
+    /// The seeds, in that order.
+    pub seeds: Vec<u64>,
 }
 
 /// Prepared data with folds.
@@ -101,21 +125,6 @@ pub struct Row {
     pub calibration_error: f64,
 }
 
-/// A method on a test set of other conditions.
-#[derive(Debug, Clone, Serialize)]
-pub struct Shift {
-    /// Name of the test set.
-    pub test: String,
-    /// The method.
-    pub method: String,
-    /// Lineages in it.
-    pub runs: usize,
-    /// As trained.
-    pub zero_shot: BTreeMap<String, Interval>,
-    /// After calibration on [`LOCAL_RUNS`] of its runs, scored on the others; none where too few.
-    pub calibrated: Option<BTreeMap<String, Interval>>,
-}
-
 /// A difference between two methods on the same runs.
 #[derive(Debug, Clone, Serialize)]
 pub struct Difference {
@@ -151,20 +160,30 @@ pub struct Count {
 pub struct Report {
     /// Hash of the data set.
     pub data_hash: String,
+    /// What was scored.
+    pub on: On,
     /// Names of the classes.
     pub classes: Vec<String>,
     /// Largest share of stable runs that may alarm at a threshold.
     pub rate: f64,
     /// What there is.
     pub counts: Vec<Count>,
+    /// What is missing for some of the numbers, in words.
+    pub notes: Vec<String>,
     /// Method with the best validation score among those that the fix can load.
     pub winner: Option<String>,
+    /// Its seed with the best validation score: what ships.
+    pub winner_seed: Option<u64>,
+    /// Scores of that one model.
+    pub shipped: BTreeMap<String, Interval>,
     /// All methods on unseen lineages.
     pub rows: Vec<Row>,
     /// Winner minus each other method.
     pub differences: Vec<Difference>,
     /// Methods on other conditions.
     pub shifts: Vec<Shift>,
+    /// What runs of one configuration say of each other.
+    pub replicas: Option<Replicas>,
 }
 
 /// Reads all verdicts of a plan. Methods that are not trained are left out and named.
@@ -174,11 +193,12 @@ pub struct Report {
 pub fn load<'a>(
     plan: &'a Plan,
     prepared: &'a BTreeMap<(Option<usize>, usize), Prepared>,
+    on: On,
 ) -> Result<(Vec<Method<'a>>, Vec<String>)> {
     let (mut methods, mut missing) = (Vec::new(), Vec::new());
     for recipe in &plan.methods {
         let Some(data) = prepared.get(&key(recipe)) else { continue };
-        let mut spoken = Vec::new();
+        let (mut spoken, mut seeds) = (Vec::new(), Vec::new());
         for &seed in plan.seeds_of(recipe) {
             let path = plan.folder(recipe, seed).join(VERDICTS);
             if !path.is_file() {
@@ -189,11 +209,13 @@ pub fn load<'a>(
             if verdicts.data_hash != data.set.hash {
                 return Err(Error::file(&path, "made on another data set: train again"));
             }
-            let level = alarm_level(&data.set, &data.folds, &verdicts, PERSIST, RATE);
+            let sets = |k: usize| on.sets_thresholds(&data.folds[k]);
+            let level = alarm_level(&data.set, &sets, &verdicts, PERSIST, RATE);
+            seeds.push(seed);
             spoken.push((verdicts, level.map_or(0.5, |l| l.threshold)));
         }
         if !spoken.is_empty() {
-            methods.push(Method { recipe, data, spoken });
+            methods.push(Method { recipe, data, spoken, seeds });
         }
     }
     Ok((methods, missing))
@@ -214,7 +236,7 @@ pub fn prepare(table: &Table, plan: &Plan) -> Result<BTreeMap<(Option<usize>, us
     for recipe in &plan.methods {
         if let std::collections::btree_map::Entry::Vacant(slot) = all.entry(key(recipe)) {
             let set = Set::new(table, plan.data.task, recipe.window, recipe.every, plan.data.horizon)?;
-            let folds = assign(&set.series, table, &plan.data.split)?;
+            let folds = assign(&set.series, table, &plan.data)?;
             slot.insert(Prepared { set, folds });
         }
     }
@@ -237,7 +259,10 @@ impl Method<'_> {
 }
 
 /// Means over seeds of [`MEASURES`], with intervals over runs and deviations over seeds.
-fn summarise(seeds: &[Scored], draws: usize) -> (BTreeMap<String, Interval>, BTreeMap<String, f64>) {
+pub(super) fn summarise(
+    seeds: &[Scored],
+    draws: usize,
+) -> (BTreeMap<String, Interval>, BTreeMap<String, f64>) {
     let Some(first) = seeds.first() else { return Default::default() };
     let mean = |weights: &[f64]| -> Vec<f64> {
         let all: Vec<Vec<f64>> = seeds.iter().map(|s| s.measure(weights)).collect();
@@ -267,12 +292,17 @@ fn summarise(seeds: &[Scored], draws: usize) -> (BTreeMap<String, Interval>, BTr
 ///
 /// # Errors
 /// As [`Scored::new`].
-pub fn evaluate(methods: &[Method<'_>], draws: usize, progress: &mut dyn FnMut(&str)) -> Result<Report> {
+pub fn evaluate(
+    methods: &[Method<'_>],
+    on: On,
+    draws: usize,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Report> {
     let Some(any) = methods.first() else {
         return Err(Error::input("methods", "none trained", "at least one (foreshock train)"));
     };
     let base = any.data;
-    let in_domain = |fold: &Fold, _: usize| *fold == Fold::Test(IN_DOMAIN.to_owned());
+    let in_domain = |fold: &Fold, _: usize| on.scores(fold);
     let mut rows = Vec::new();
     let mut whole: Vec<Vec<Scored>> = Vec::new();
     for method in methods {
@@ -299,10 +329,13 @@ pub fn evaluate(methods: &[Method<'_>], draws: usize, progress: &mut dyn FnMut(&
     let best = (0..methods.len())
         .filter(|&k| methods[k].recipe.group == Group::Comparison && methods[k].recipe.ships())
         .max_by(|&a, &b| rank(&rows[a]).total_cmp(&rank(&rows[b])));
+    let shipped = best.map(|k| best_seed(&methods[k])).transpose()?;
+    let scores = best.zip(shipped).map(|(k, (place, _))| summarise(&whole[k][place..=place], draws).0);
     progress("differences");
     let differences = best.map_or_else(Vec::new, |best| differences(methods, &whole, best, draws));
     let mut shifts = Vec::new();
-    for test in base.tests() {
+    let tests = if on == On::Test { base.tests() } else { Vec::new() };
+    for test in tests {
         for method in methods.iter().filter(|m| m.recipe.group == Group::Comparison) {
             progress(&format!("{test}: {}", method.recipe.name));
             shifts.push(shift(method, &test, draws)?);
@@ -310,13 +343,18 @@ pub fn evaluate(methods: &[Method<'_>], draws: usize, progress: &mut dyn FnMut(&
     }
     Ok(Report {
         data_hash: base.set.hash.clone(),
+        on,
         classes: base.set.classes.clone(),
         rate: RATE,
         counts: counts(base),
+        notes: notes(base, on, methods),
         winner: best.map(|k| methods[k].recipe.name.clone()),
+        winner_seed: shipped.map(|(_, seed)| seed),
+        shipped: scores.unwrap_or_default(),
         rows,
         differences,
         shifts,
+        replicas: Replicas::of(base, on, draws),
     })
 }
 
@@ -334,8 +372,20 @@ fn validation(seeds: &[Scored]) -> BTreeMap<String, f64> {
 
 /// What decides between methods: the mean of macro-F1 and warning AUROC on validation.
 fn rank(row: &Row) -> f64 {
-    let value = |name: &str| row.validation.get(name).copied().unwrap_or(0.0);
+    rank_of(&row.validation)
+}
+
+fn rank_of(validation: &BTreeMap<String, f64>) -> f64 {
+    let value = |name: &str| validation.get(name).copied().unwrap_or(0.0);
     0.5 * (value("macro_f1") + value("auroc"))
+}
+
+/// Place and number of the seed that is best on validation, the first of equals.
+fn best_seed(method: &Method<'_>) -> Result<(usize, u64)> {
+    let chosen = method.scored(&|fold, _| *fold == Fold::Valid)?;
+    let ranks: Vec<f64> = chosen.iter().map(|s| rank_of(&validation(std::slice::from_ref(s)))).collect();
+    let place = (1..ranks.len()).fold(0, |best, k| if ranks[k] > ranks[best] { k } else { best });
+    Ok((place, method.seeds[place]))
 }
 
 fn differences(methods: &[Method<'_>], whole: &[Vec<Scored>], best: usize, draws: usize) -> Vec<Difference> {
@@ -353,7 +403,7 @@ fn differences(methods: &[Method<'_>], whole: &[Vec<Scored>], best: usize, draws
         let runs = whole[best][0].runs;
         let pairs: Vec<(Vec<f64>, Vec<f64>)> = std::iter::once(vec![1.0; runs])
             .chain(resamples(runs, draws, 1))
-            .map(|weights| (measures(&whole[best][..1], &weights), measures(&whole[k][..1], &weights)))
+            .map(|weights| (measures(&whole[best], &weights), measures(&whole[k], &weights)))
             .collect();
         for measure in COMPARED {
             let column = MEASURES.iter().position(|m| *m == measure).expect("a measure");
@@ -373,69 +423,51 @@ fn differences(methods: &[Method<'_>], whole: &[Vec<Scored>], best: usize, draws
     result
 }
 
-/// One method on one test set, as it is and after local calibration.
-fn shift(method: &Method<'_>, test: &str, draws: usize) -> Result<Shift> {
-    let of_test = |fold: &Fold| *fold == Fold::Test(test.to_owned());
-    let scored = method.scored(&|fold, _| of_test(fold))?;
-    let (zero_shot, _) = summarise(&scored, draws);
-    let set = &method.data.set;
-    let mut lineages: Vec<&str> =
-        scored[0].judged.iter().map(|j| set.series[j.series].lineage.as_str()).collect();
-    lineages.sort_unstable();
-    lineages.dedup();
-    Random::new(1, 0x10CA).shuffle(&mut lineages);
-    let calibrated = if lineages.len() >= LOCAL_RUNS + 5 && test != IN_DOMAIN {
-        let local = &lineages[..LOCAL_RUNS];
-        let seeds = method
-            .spoken
-            .iter()
-            .map(|(verdicts, _)| recalibrated(method.data, verdicts, test, local))
-            .collect::<Result<Vec<_>>>()?;
-        Some(summarise(&seeds, draws).0)
-    } else {
-        None
+/// What the data lack for some of the numbers.
+fn notes(data: &Prepared, on: On, methods: &[Method<'_>]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let members = |of: &dyn Fn(&Fold) -> bool| -> Vec<&super::prepare::Prepared> {
+        let all = data.set.series.iter().zip(&data.folds);
+        all.filter(|(s, fold)| of(fold) && s.verdicts().next().is_some()).map(|(s, _)| s).collect()
     };
-    Ok(Shift {
-        test: test.to_owned(),
-        method: method.recipe.name.clone(),
-        runs: lineages.len(),
-        zero_shot,
-        calibrated,
-    })
-}
-
-/// Verdicts after a logistic regression on log-probabilities and a new threshold, both from local runs,
-/// on the other runs of the test set.
-fn recalibrated(data: &Prepared, verdicts: &Verdicts, test: &str, local: &[&str]) -> Result<Scored> {
-    let (set, folds) = (&data.set, &data.folds);
-    let is_local = |k: usize| local.contains(&set.series[k].lineage.as_str());
-    let of_test = |k: usize| folds[k] == Fold::Test(test.to_owned());
-    let log = |p: f32| p.clamp(1e-6, 1.0 - 1e-6).ln();
-    let logit = |p: f32| log(p) - log(1.0 - p);
-    let mut rows = Rows { width: set.classes.len() + 1, ..Rows::default() };
-    for spoken in verdicts.series.iter().filter(|s| of_test(s.series) && is_local(s.series)) {
-        let one = &set.series[spoken.series];
-        for (frame, said) in one.verdicts().zip(&spoken.said).step_by(super::scored::THIN) {
-            rows.x.extend(said.states.iter().map(|&p| log(p)));
-            rows.x.push(if said.warning.is_nan() { 0.0 } else { logit(said.warning) });
-            rows.state.push(one.state[frame]);
-            rows.warning.push(one.warning[frame]);
+    let scored = members(&|fold| on.scores(fold));
+    if scored.is_empty() {
+        notes.push("Nothing to score: no interface of the scored lineages has a verdict.".to_owned());
+    } else {
+        let events = scored.iter().filter(|s| s.event_ps.is_some()).count();
+        if events == 0 {
+            notes.push(
+                "No interface that is scored has an event: lead, recall and AUROC are undefined.".to_owned(),
+            );
+        }
+        if events == scored.len() {
+            notes.push(
+                "Every interface that is scored has an event: there are no false alarms to count.".to_owned(),
+            );
+        }
+        let missing: Vec<&str> = (0..data.set.classes.len())
+            .filter(|&class| !scored.iter().any(|s| s.state.contains(&Some(class as u8))))
+            .map(|class| data.set.classes[class].as_str())
+            .collect();
+        if !missing.is_empty() {
+            notes.push(format!("No scored frame is {}.", missing.join(" or ")));
         }
     }
-    let logistic = Logistic::fit(&rows, set.classes.len());
-    let mut changed = verdicts.clone();
-    changed.series.retain(|s| of_test(s.series));
-    for said in changed.series.iter_mut().flat_map(|s| &mut s.said) {
-        let mut x: Vec<f32> = said.states.iter().map(|&p| log(p)).collect();
-        x.push(if said.warning.is_nan() { 0.0 } else { logit(said.warning) });
-        *said = logistic.say(&x);
+    let mut stable: Vec<&str> = Vec::new();
+    let mut failing: Vec<&str> = Vec::new();
+    for series in members(&|fold| on.sets_thresholds(fold)) {
+        if series.event_ps.is_some() { &mut failing } else { &mut stable }.push(&series.run);
     }
-    // The local runs stand in for calibration runs.
-    let as_folds: Vec<Fold> = (0..set.series.len())
-        .map(|k| if of_test(k) && is_local(k) { Fold::Calibrate } else { Fold::Unused })
-        .collect();
-    let level = alarm_level(set, &as_folds, &changed, PERSIST, RATE);
-    Scored::new(set, &changed, level.map_or(0.5, |l| l.threshold), &|k| !is_local(k))
+    stable.retain(|run| !failing.contains(run));
+    stable.dedup();
+    if (stable.len() as f64) < 1.0 / RATE && methods.iter().any(|m| !m.spoken.is_empty()) {
+        notes.push(format!(
+            "Thresholds rest on {} stable runs: none of them may alarm, as {} % of them are less than one run.",
+            stable.len(),
+            100.0 * RATE
+        ));
+    }
+    notes
 }
 
 fn counts(data: &Prepared) -> Vec<Count> {
@@ -471,10 +503,4 @@ fn counts(data: &Prepared) -> Vec<Count> {
             }
         })
         .collect()
-}
-
-/// A statistic of one seed's verdicts with its interval, for the figures.
-#[must_use]
-pub fn with_interval(scored: &Scored, draws: usize, statistic: impl Fn(&Scored, &[f64]) -> f64) -> Interval {
-    interval(&resamples(scored.runs, draws, 1), scored.runs, |weights| statistic(scored, weights))
 }

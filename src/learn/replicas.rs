@@ -1,0 +1,242 @@
+//! Label noise: what runs of one equilibrated configuration, with other velocities, say of each other.
+//!
+//! Enters: labels of replicas; no model has a part in it. Leaves: how often their outcomes differ, how
+//! far their events lie apart, and how well the others of a configuration foretell one of them at every
+//! time. A method that knew everything about the start and nothing of what follows could not do
+//! better; one that watches the run may.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::evaluate::{On, Prepared, summarise};
+use super::prepare;
+use super::score::alarms::{Trace, quantile};
+use super::score::bootstrap::{Interval, resamples};
+use super::scored::{Judged, Point, Scored, THIN};
+
+/// Replicas of all configurations.
+#[derive(Debug, Clone, Serialize)]
+pub struct Replicas {
+    /// Interfaces of configurations with at least two runs.
+    pub interfaces: usize,
+    /// Their runs' interfaces.
+    pub series: usize,
+    /// Share of pairs of one configuration with different outcomes.
+    pub other_outcome: Interval,
+    /// Standard deviation of t_U within a configuration, ps, over those with two events or more.
+    pub event_deviation_ps: Interval,
+    /// Scores of the other runs' states and warnings as a forecast.
+    pub scores: BTreeMap<String, Interval>,
+}
+
+type Group<'a> = Vec<(usize, &'a prepare::Prepared)>;
+
+impl Replicas {
+    /// From all series that may be shown; `None` without replicas.
+    #[must_use]
+    pub fn of(data: &Prepared, on: On, draws: usize) -> Option<Self> {
+        let mut groups: BTreeMap<(&str, usize), Group<'_>> = BTreeMap::new();
+        for (k, series) in data.set.series.iter().enumerate() {
+            if on.shows(&data.folds[k]) && series.verdicts().next().is_some() {
+                groups.entry((&series.lineage, series.interface)).or_default().push((k, series));
+            }
+        }
+        groups.retain(|_, members| members.len() > 1);
+        if groups.is_empty() {
+            return None;
+        }
+        let groups: Vec<Group<'_>> = groups.into_values().collect();
+        let spread = |statistic: &dyn Fn(&[f64]) -> f64| {
+            let drawn: Vec<f64> =
+                resamples(groups.len(), draws, 1).iter().map(|weights| statistic(weights)).collect();
+            Interval {
+                value: statistic(&vec![1.0; groups.len()]),
+                low: quantile(&drawn, 0.025),
+                high: quantile(&drawn, 0.975),
+            }
+        };
+        let pairs: Vec<(f64, f64)> = groups.iter().map(|members| differing(members)).collect();
+        let squares: Vec<(f64, f64)> = groups.iter().map(|members| scatter(members)).collect();
+        let ratio = |of: &[(f64, f64)], weights: &[f64]| {
+            let sum = |part: &dyn Fn(&(f64, f64)) -> f64| -> f64 {
+                of.iter().zip(weights).map(|(v, w)| w * part(v)).sum()
+            };
+            sum(&|v| v.0) / sum(&|v| v.1)
+        };
+        let forecast = forecast(data, &groups);
+        Some(Self {
+            interfaces: groups.len(),
+            series: groups.iter().map(Vec::len).sum(),
+            other_outcome: spread(&|weights| ratio(&pairs, weights)),
+            event_deviation_ps: spread(&|weights| ratio(&squares, weights).sqrt()),
+            scores: summarise(&[forecast], draws)
+                .0
+                .into_iter()
+                .filter(|(name, _)| {
+                    ["accuracy", "macro_f1", "auc", "auroc", "auroc_within", "auprc"].contains(&name.as_str())
+                })
+                .collect(),
+        })
+    }
+}
+
+/// Pairs with different outcomes, and all pairs.
+fn differing(members: &Group<'_>) -> (f64, f64) {
+    let outcome = |s: &prepare::Prepared| (s.onset_ps.is_some(), s.event_ps.is_some());
+    let (mut other, mut all) = (0.0, 0.0);
+    for (k, (_, a)) in members.iter().enumerate() {
+        for (_, b) in &members[k + 1..] {
+            other += f64::from(u8::from(outcome(a) != outcome(b)));
+            all += 1.0;
+        }
+    }
+    (other, all)
+}
+
+/// Sum of squares of the events' times about their mean, and degrees of freedom.
+fn scatter(members: &Group<'_>) -> (f64, f64) {
+    let events: Vec<f64> = members.iter().filter_map(|(_, s)| s.event_ps).collect();
+    let mean = events.iter().sum::<f64>() / events.len() as f64;
+    if events.len() < 2 {
+        return (0.0, 0.0);
+    }
+    (events.iter().map(|e| (e - mean).powi(2)).sum(), (events.len() - 1) as f64)
+}
+
+/// Each replica's states and warnings beside the shares of the others'. A lineage is resampled whole.
+fn forecast(data: &Prepared, groups: &[Group<'_>]) -> Scored {
+    let classes = data.set.classes.len();
+    let mut lineages: Vec<&str> = Vec::new();
+    let mut judged = Vec::new();
+    for members in groups {
+        for (k, one) in members {
+            let run = lineages.iter().position(|l| *l == one.lineage).unwrap_or_else(|| {
+                lineages.push(&one.lineage);
+                lineages.len() - 1
+            });
+            let points = one.verdicts().step_by(THIN).filter_map(|frame| {
+                let others = || members.iter().filter(|(o, _)| o != k).map(|(_, s)| s);
+                let states: Vec<u8> =
+                    others().filter_map(|s| s.state.get(frame).copied().flatten()).collect();
+                let share = |c: usize| {
+                    states.iter().filter(|&&s| usize::from(s) == c).count() as f32 / states.len() as f32
+                };
+                let warnings: Vec<bool> =
+                    others().filter_map(|s| s.warning.get(frame).copied().flatten()).collect();
+                let positive = warnings.iter().filter(|w| **w).count() as f64;
+                (!states.is_empty()).then(|| Point {
+                    state: one.state[frame],
+                    warning: one.warning[frame],
+                    p_states: (0..classes).map(share).collect(),
+                    p_warning: positive / warnings.len() as f64,
+                })
+            });
+            judged.push(Judged {
+                series: *k,
+                run,
+                name: one.run.clone(),
+                reconstructs: false,
+                stratum: one.stratum(),
+                points: points.collect(),
+                trace: Trace {
+                    time_ps: Vec::new(),
+                    score: Vec::new(),
+                    event_ps: one.event_ps,
+                    end_ps: one.end_ps,
+                },
+            });
+        }
+    }
+    Scored {
+        judged,
+        runs: lineages.len(),
+        classes,
+        threshold: 1.0,
+        gap_ps: data.set.horizon.gap_ps,
+        horizon_ps: data.set.horizon.horizon_ps,
+        warnable_ps: data.set.horizon.least_lead_ps,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::learn::folds::Fold;
+    use crate::learn::prepare::Set;
+
+    /// A series of 60 frames of 1 ps with its event.
+    pub fn series(run: &str, lineage: &str, event_ps: Option<f64>) -> prepare::Prepared {
+        let frames = 60;
+        let time_ps: Vec<f64> = (0..frames).map(f64::from).collect();
+        let target = |t: &f64| match event_ps {
+            Some(event) if *t >= event - 1.0 => None,
+            Some(event) => Some(event <= t + 10.0),
+            None => (*t <= 49.0).then_some(false),
+        };
+        prepare::Prepared {
+            run: run.into(),
+            lineage: lineage.into(),
+            interface: 0,
+            condition: BTreeMap::new(),
+            elements: Vec::new(),
+            width: 1,
+            rows: vec![0.0; 60],
+            baseline: None,
+            judged: vec![true; 60],
+            first: 0,
+            model_free: vec![[0.0; 2]; 60],
+            state: time_ps
+                .iter()
+                .map(|t| Some(if event_ps.is_some_and(|e| *t >= e) { 2 } else { 0 }))
+                .collect(),
+            warning: time_ps.iter().map(target).collect(),
+            event_ps,
+            onset_ps: event_ps,
+            end_ps: 59.0,
+            time_ps,
+        }
+    }
+
+    fn data(series: Vec<prepare::Prepared>) -> Prepared {
+        let folds = vec![Fold::Train; series.len()];
+        let set = Set {
+            columns: vec!["x".into()],
+            classes: ["stable", "reconstructing", "unstable"].map(str::to_owned).to_vec(),
+            series,
+            window: 8,
+            sample_ps: 1.0,
+            settings: None,
+            horizon: crate::dataset::target::Horizon::default(),
+            hash: String::new(),
+        };
+        Prepared { set, folds }
+    }
+
+    #[test]
+    fn replicas_that_agree_foretell_each_other() {
+        let data = data(vec![
+            series("a0", "a", Some(30.0)),
+            series("a1", "a", Some(30.0)),
+            series("b0", "b", None),
+            series("b1", "b", None),
+            series("c0", "c", Some(20.0)),
+        ]);
+        let found = Replicas::of(&data, On::Test, 20).expect("replicas");
+        assert_eq!((found.interfaces, found.series), (2, 4));
+        assert_eq!((found.other_outcome.value, found.event_deviation_ps.value), (0.0, 0.0));
+        assert_eq!((found.scores["accuracy"].value, found.scores["auroc"].value), (1.0, 1.0));
+        assert!(Replicas::of(&data, On::Validation, 20).is_some(), "training lineages may be shown");
+    }
+
+    #[test]
+    fn events_that_scatter_and_outcomes_that_differ() {
+        let data =
+            data(vec![series("a0", "a", Some(20.0)), series("a1", "a", Some(24.0)), series("a2", "a", None)]);
+        let found = Replicas::of(&data, On::Test, 20).expect("replicas");
+        assert!((found.other_outcome.value - 2.0 / 3.0).abs() < 1e-12);
+        // 20 and 24: variance 8.
+        assert!((found.event_deviation_ps.value - 8f64.sqrt()).abs() < 1e-12);
+        assert!(found.scores["accuracy"].value < 1.0);
+    }
+}

@@ -1,0 +1,198 @@
+//! The model card of what ships: generated, so that it says what was measured.
+
+use std::fmt::Write as _;
+
+use crate::learn::evaluate::paper::CONDITIONS;
+use crate::learn::evaluate::{Prepared, Report};
+use crate::learn::folds::Fold;
+use crate::learn::score::bootstrap::Interval;
+use crate::model::Model;
+use crate::model::meta::Kind;
+
+/// What of the scores is shown: name, words, digits.
+const SCORES: [(&str, &str, usize); 12] = [
+    ("accuracy", "accuracy of the state", 3),
+    ("macro_f1", "macro-F1 of the state", 3),
+    ("auc", "AUC of the states, one against the rest", 3),
+    ("auroc", "AUROC of the warning", 3),
+    ("auroc_within", "AUROC of the warning within a condition", 3),
+    ("auprc", "AUPRC of the warning", 3),
+    ("prevalence", "prevalence of the warning", 3),
+    ("brier", "Brier score of the warning", 3),
+    ("lead_ps_median", "lead time, median of all events, a miss 0 (ps)", 1),
+    ("lead_ps_median_warnable", "the same of warnable events (ps)", 1),
+    ("event_recall_warnable", "share of warnable events with an alarm in time", 2),
+    ("false_alarms_per_100", "false alarms per 100 runs without an event", 1),
+];
+
+fn cell(interval: Option<&Interval>, digits: usize) -> String {
+    match interval {
+        Some(i) if i.value.is_finite() => {
+            format!("{:.digits$} [{:.digits$}, {:.digits$}]", i.value, i.low, i.high)
+        }
+        _ => "none".to_owned(),
+    }
+}
+
+/// Values of a factor among training series, numbers in order.
+fn values(data: &Prepared, key: &str) -> String {
+    let mut found: Vec<&serde_json::Value> = data
+        .set
+        .series
+        .iter()
+        .zip(&data.folds)
+        .filter(|(_, fold)| **fold == Fold::Train)
+        .filter_map(|(one, _)| one.condition.get(key))
+        .collect();
+    found.sort_by(|a, b| {
+        let number = |v: &serde_json::Value| v.as_f64().unwrap_or(f64::NAN);
+        number(a).total_cmp(&number(b)).then_with(|| a.to_string().cmp(&b.to_string()))
+    });
+    found.dedup();
+    found
+        .iter()
+        .map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The card as Markdown. `data` is what the model was trained on and scored with.
+#[must_use]
+pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
+    let meta = &model.meta;
+    let mut text = String::from(
+        "# Model card: the built-in model\n\nWritten by `foreshock evaluate --ship` (`make paper`); not edited by hand.\n\n## What it is\n\n",
+    );
+    let kind = match &meta.kind {
+        Kind::Network(spec) => {
+            format!("{:?}, then a projection to {} and two heads", spec.encoder, spec.projection)
+        }
+        Kind::Forest(spec) => format!("boosted trees of depth {} on a summary of the window", spec.depth),
+    };
+    let _ = write!(
+        text,
+        "- `{}`, seed {}: {kind}; {} numbers. It was the best on validation, by the mean of macro-F1 and AUROC of \
+         the warning, among all methods that the fix can load.\n\
+         - Reads {} descriptors as {:?} in windows of {} frames, one every {} ps.\n\
+         - Says the probabilities of {}",
+        meta.name,
+        meta.seed,
+        model.parameters(),
+        meta.columns.len(),
+        meta.inputs,
+        meta.window,
+        meta.sample_ps,
+        meta.classes.join(", ")
+    );
+    if let Some(target) = &meta.target {
+        let _ = write!(
+            text,
+            ", and of an instability that begins more than {} and at most {} ps ahead",
+            target.gap_ps, target.horizon_ps
+        );
+    }
+    text.push_str(".\n");
+    if let Some(alarm) = &meta.alarm {
+        let _ = writeln!(
+            text,
+            "- `warn auto`: {:.4}, {} verdicts in a row. Of {} stable runs of validation and calibration with {} ps of \
+             verdicts each (median), {} alarm; at most {} % were to. That is how the threshold was chosen, not a \
+             guarantee for other runs.",
+            alarm.threshold,
+            alarm.persist,
+            alarm.stable_runs,
+            alarm.exposure_ps,
+            alarm.false_alarms,
+            100.0 * alarm.rate
+        );
+    }
+    let _ = write!(
+        text,
+        "- SHA-256 of the file `{}`, of the data set `{}`. Licence {}.\n\n## Intended use\n\n\
+         Interfaces like those it was trained on, in classical molecular dynamics with LAMMPS, watched by `fix \
+         foreshock` with the settings it was trained with: the fix refuses others. Where neither `model` nor \
+         `detector` is given, it is used only if everything fits, the elements included; else the CUSUM speaks, \
+         which calibrates itself on the run at hand. An alarm is a reason to stop and look, or to save a restart \
+         file; a quiet run is no proof of stability.\n\n## Data\n\n",
+        model.hash, meta.data_hash, meta.licence
+    );
+    for (key, title) in [
+        ("system", "Systems"),
+        ("temperature_k", "Temperatures, K"),
+        ("orientation", "Orientations"),
+        ("vacancy_fraction", "Vacancies, share of units"),
+        ("size", "Cell sizes"),
+    ] {
+        let values = values(data, key);
+        if !values.is_empty() {
+            let _ = writeln!(text, "- {title}: {values}");
+        }
+    }
+    if !meta.elements.is_empty() {
+        let _ = writeln!(text, "- Elements: {}", meta.elements.join(", "));
+    }
+    text.push_str("\n| fold | lineages | interfaces | with event | warnable |\n|---|---|---|---|---|\n");
+    for c in &report.counts {
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} | {} | {} |",
+            c.fold, c.lineages, c.series, c.unstable, c.warnable
+        );
+    }
+    text.push('\n');
+    for note in &report.notes {
+        let _ = writeln!(text, "{note}\n");
+    }
+    text.push_str("## Scores of this model\n\nOn lineages that had no part in training or in any choice. Intervals: 95 %, bootstrap over lineages.\n\n| | |\n|---|---|\n");
+    for (name, title, digits) in SCORES {
+        let _ = writeln!(text, "| {title} | {} |", cell(report.shipped.get(name), digits));
+    }
+    text.push_str("\nIn other conditions, as trained (mean over training seeds):\n\n| test set | lineages | macro-F1 | AUROC of the warning | false alarms per 100 |\n|---|---|---|---|---|\n");
+    for (test, title) in CONDITIONS {
+        let found =
+            report.shifts.iter().find(|s| s.test == test && Some(&s.method) == report.winner.as_ref());
+        let _ = match found.filter(|s| s.runs > 0) {
+            Some(s) => writeln!(
+                text,
+                "| {title} | {} | {} | {} | {} |",
+                s.runs,
+                cell(s.zero_shot.get("macro_f1"), 3),
+                cell(s.zero_shot.get("auroc"), 3),
+                cell(s.zero_shot.get("false_alarms_per_100"), 1)
+            ),
+            None => writeln!(text, "| {title} | 0 | no runs in this data set | | |"),
+        };
+    }
+    text.push_str(LIMITS);
+    text
+}
+
+const LIMITS: &str = "
+## Limits
+
+- The training interfaces are lithium oxides and silicates in a classical pair potential with fixed charges
+  (Pedone et al., doi:10.1021/jp0611018): no electron transfer, no oxidation or reduction. What fails is the
+  arrangement of ions at the interface.
+- Temperatures are far above those of a battery, so that something happens within tens of ps. Cells hold about a
+  thousand atoms and two interfaces that can feel each other.
+- The event is the formation of new network bonds, held for 5 ps, by a frozen rule (`docs/labels.md`). One bond
+  more or less decides about a tenth of the outcomes.
+- A baseline of 5 ps must be healthy: an interface that is failing while the fix learns is not seen.
+- Elsewhere, in other chemistry, potentials, time steps or ensembles, nothing is known about its false alarms or
+  misses. There is no test yet of whether an interface is like those of the training set (column 7 is NaN).
+- Probabilities hold for the mix of conditions of the training set, where failure is common.
+";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_without_a_value_is_said_to_be_none() {
+        assert_eq!(cell(None, 2), "none");
+        let nan = Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN };
+        assert_eq!(cell(Some(&nan), 2), "none");
+        let interval = Interval { value: 0.91, low: 0.805, high: 1.0 };
+        assert_eq!(cell(Some(&interval), 2), "0.91 [0.81, 1.00]");
+    }
+}

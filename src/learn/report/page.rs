@@ -1,0 +1,273 @@
+//! The report as one HTML page, pictures inside.
+
+use std::fmt::Write as _;
+
+use super::{Figures, paper};
+use crate::learn::evaluate::paper::{CONDITIONS, PAPER_SHIFTS};
+use crate::learn::evaluate::shift::{LOCAL_RUNS, Shift};
+use crate::learn::evaluate::{On, Report, Row};
+use crate::learn::plan::Group;
+use crate::learn::score::bootstrap::Interval;
+
+const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:1200px;margin:2em auto;padding:0 1em;color:#222}\
+    table{border-collapse:collapse;margin:1em 0;display:block;overflow-x:auto}\
+    td,th{padding:.25em .6em;border-bottom:1px solid #ddd;text-align:right;white-space:nowrap}\
+    td:first-child,th:first-child{text-align:left}td:nth-child(2).name{text-align:left}\
+    small{color:#666}svg{max-width:100%;height:auto}.paper{color:#777}.note{background:#fff6dd;padding:.5em 1em}";
+
+/// Columns of the tables of methods: measure, heading, digits.
+const COLUMNS: [(&str, &str, usize); 17] = [
+    ("accuracy", "accuracy", 3),
+    ("macro_f1", "macro-F1", 3),
+    ("auc", "AUC of states", 3),
+    ("auroc", "AUROC of the warning", 3),
+    ("auroc_within", "within condition", 3),
+    ("auprc", "AUPRC", 3),
+    ("prevalence", "prevalence", 3),
+    ("brier", "Brier", 3),
+    ("lead_ps_median", "lead, median, ps", 1),
+    ("lead_ps_mean", "mean", 1),
+    ("lead_ps_median_warnable", "median if warnable", 1),
+    ("lead_over_5ps", "lead &ge; 5 ps", 2),
+    ("event_recall", "recall", 2),
+    ("event_recall_within", "within horizon", 2),
+    ("event_recall_warnable", "if warnable", 2),
+    ("alarm_precision", "precision", 2),
+    ("false_alarms_per_100", "false alarms / 100 runs", 1),
+];
+
+/// A number with its interval.
+fn cell(interval: Option<&Interval>, digits: usize) -> String {
+    match interval {
+        Some(i) if i.value.is_finite() && i.low.is_finite() => {
+            format!("{:.digits$} <small>[{:.digits$}, {:.digits$}]</small>", i.value, i.low, i.high)
+        }
+        Some(i) if i.value.is_finite() => format!("{:.digits$}", i.value),
+        _ => "–".to_owned(),
+    }
+}
+
+/// The whole page.
+pub fn page(report: &Report, figures: &Figures, pictures: &[(&'static str, String)]) -> String {
+    let picture = |name: &str| pictures.iter().find(|(n, _)| *n == name).map_or("", |(_, svg)| svg.as_str());
+    let mut html = format!(
+        "<!doctype html><html lang='en'><meta charset='utf-8'>\
+         <meta name='viewport' content='width=device-width'><title>Foreshock: report</title>\
+         <style>{STYLE}</style><h1>Foreshock: report</h1>"
+    );
+    head(&mut html, report);
+    data(&mut html, report);
+    let scored = match report.on {
+        On::Test => "unseen lineages",
+        On::Validation => "validation lineages",
+    };
+    let _ = write!(html, "<h2>Table 1. Methods on {scored}</h2>");
+    methods(&mut html, report, Group::Comparison);
+    differences(&mut html, report);
+    let _ = write!(html, "<h2>Fig. 2. Methods</h2>{}", picture("fig2"));
+    if report.on == On::Test {
+        shifts(&mut html, report);
+        html.push_str(picture("table2"));
+    }
+    let _ = write!(html, "<h2>Fig. 1. Instability index</h2>{}", picture("fig1"));
+    let _ = write!(html, "<h2>Fig. 3. How early</h2>{}", picture("fig3"));
+    for e in &figures.early {
+        let _ = write!(
+            html,
+            "<p>{}: turning point at {} of the trajectory (two straight lines fitted to the recall); harmonic \
+             mean of accuracy and earliness {}. The paper's placeholder for the turning point: near 0.40.</p>",
+            e.method,
+            cell(Some(&e.turning_point), 2),
+            cell(Some(&e.harmonic_mean), 3)
+        );
+    }
+    let _ = write!(
+        html,
+        "<h2>Fig. 4. What matters when</h2><p>A category's values are replaced by those of a stable interface \
+         of the same condition at the same time.</p>{}",
+        picture("fig4")
+    );
+    html.push_str("<h2>Confusion matrices</h2><p>Rows: truth, columns: verdict; share of the row.</p>");
+    html.push_str(picture("confusion"));
+    let _ = write!(html, "<h2>Reliability</h2>{}", picture("reliability"));
+    replicas(&mut html, report);
+    if report.rows.iter().any(|row| row.group == Group::Ablation) {
+        html.push_str("<h2>Ablations</h2><p>Boosted trees without something.</p>");
+        html.push_str(picture("ablations"));
+        methods(&mut html, report, Group::Ablation);
+    }
+    html.push_str("</html>\n");
+    html
+}
+
+fn head(html: &mut String, report: &Report) {
+    let chosen = match report.on {
+        On::Test => "validation and calibration",
+        On::Validation => "calibration",
+    };
+    let _ = write!(
+        html,
+        "<p>Data set {}. Thresholds are chosen on {chosen} runs for at most {} % of stable runs with a false \
+         alarm, three verdicts in a row. A miss, and an alarm too late to be of use, leads by 0. Intervals: \
+         95 %, bootstrap over lineages. The paper's numbers are its own illustrative placeholders.</p>",
+        &report.data_hash[..report.data_hash.len().min(12)],
+        100.0 * report.rate
+    );
+    if report.on == On::Validation {
+        html.push_str(
+            "<p class=note>Scored on validation, for choosing settings: early stopping and the choice of the \
+             winner have seen these lineages. No result.</p>",
+        );
+    }
+}
+
+fn data(html: &mut String, report: &Report) {
+    html.push_str(
+        "<h2>Data</h2><table><tr><th>fold<th>lineages<th>interfaces<th>with event<th>warnable<th>verdicts</tr>",
+    );
+    for c in &report.counts {
+        let _ = write!(
+            html,
+            "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
+            c.fold, c.lineages, c.series, c.unstable, c.warnable, c.frames
+        );
+    }
+    html.push_str("</table>");
+    for note in &report.notes {
+        let _ = write!(html, "<p class=note>{note}</p>");
+    }
+}
+
+/// A table of methods with the paper's placeholders beside ours.
+fn methods(html: &mut String, report: &Report, group: Group) {
+    if let (Some(winner), Group::Comparison) = (&report.winner, group) {
+        let _ = write!(
+            html,
+            "<p>Best on validation among what the fix can load, by the mean of macro-F1 and AUROC of the warning: \
+             <b>{winner}</b>.</p>"
+        );
+    }
+    html.push_str("<table><tr><th>method");
+    if group == Group::Comparison {
+        html.push_str("<th class=paper>paper: accuracy, macro-F1, AUC, lead");
+    }
+    for (_, title, _) in COLUMNS {
+        let _ = write!(html, "<th>{title}");
+    }
+    html.push_str("<th>sd over seeds: macro-F1, AUROC</tr>");
+    for row in report.rows.iter().filter(|r| r.group == group) {
+        let _ = write!(html, "<tr><td>{}", row.method);
+        if group == Group::Comparison {
+            let placeholder =
+                paper(&row.method).map_or(String::new(), |p| p.map(|v| v.to_string()).join(" / "));
+            let _ = write!(html, "<td class=paper>{placeholder}");
+        }
+        for (name, _, digits) in COLUMNS {
+            let _ = write!(html, "<td>{}", cell(row.scores.get(name), digits));
+        }
+        let _ = write!(html, "<td>{} {}</tr>", deviation(row, "macro_f1"), deviation(row, "auroc"));
+    }
+    html.push_str("</table>");
+}
+
+fn deviation(row: &Row, measure: &str) -> String {
+    row.seed_deviation.get(measure).map_or_else(|| "–".to_owned(), |d| format!("{d:.3}"))
+}
+
+fn differences(html: &mut String, report: &Report) {
+    let mut others: Vec<&str> = report.differences.iter().map(|d| d.other.as_str()).collect();
+    others.dedup();
+    let mut measures: Vec<&str> = report.differences.iter().map(|d| d.measure.as_str()).collect();
+    measures.truncate(measures.iter().skip(1).position(|m| Some(m) == measures.first()).map_or(4, |k| k + 1));
+    let Some(winner) = report.differences.first().map(|d| &d.winner) else { return };
+    let _ = write!(
+        html,
+        "<h3>{winner} minus the others, on the same resampled lineages</h3><table><tr><th>other<th>{}</tr>",
+        measures.join("<th>")
+    );
+    for other in others {
+        let _ = write!(html, "<tr><td>{other}");
+        for measure in &measures {
+            let found = report.differences.iter().find(|d| d.other == other && d.measure == *measure);
+            let _ = write!(html, "<td>{}", cell(found.map(|d| &d.difference), 3));
+        }
+        html.push_str("</tr>");
+    }
+    html.push_str("</table>");
+}
+
+fn shifts(html: &mut String, report: &Report) {
+    let _ = write!(
+        html,
+        "<h2>Table 2. Other conditions</h2><p>As trained, and after a calibration on {LOCAL_RUNS} runs of the \
+         other condition (a logistic regression on the probabilities, and a new threshold), scored on the \
+         rest of them.</p><table><tr><th>test set<th>method<th>lineages<th>macro-F1<th>AUC of states\
+         <th>AUROC of the warning<th>lead, median, ps<th>false alarms / 100<th>calibrated: macro-F1<th>AUC\
+         <th>AUROC<th>lead<th>false alarms<th class=paper>paper: macro-F1, AUC</tr>"
+    );
+    let known = |test: &str| CONDITIONS.iter().any(|(name, _)| *name == test);
+    let mut tests: Vec<&str> = CONDITIONS.iter().map(|(name, _)| *name).collect();
+    for shift in &report.shifts {
+        if !known(&shift.test) && !tests.contains(&shift.test.as_str()) {
+            tests.push(&shift.test);
+        }
+    }
+    for test in tests {
+        let title = CONDITIONS.iter().find(|(name, _)| *name == test).map_or(test, |(_, title)| *title);
+        let rows: Vec<&Shift> = report.shifts.iter().filter(|s| s.test == test).collect();
+        if rows.iter().all(|s| s.runs == 0) {
+            let _ = write!(html, "<tr><td>{title}<td class=name>no runs in this data set</tr>");
+            continue;
+        }
+        for s in rows {
+            let zero = |name: &str, digits| cell(s.zero_shot.get(name), digits);
+            let after = |name: &str, digits| cell(s.calibrated.as_ref().and_then(|c| c.get(name)), digits);
+            let placeholder = PAPER_SHIFTS
+                .iter()
+                .find(|(name, _)| *name == s.test && s.method == "transformer")
+                .map_or(String::new(), |(_, [f1, auc])| format!("{f1} / {auc}"));
+            let _ = write!(
+                html,
+                "<tr><td>{title}<td class=name>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}<td>{}\
+                 <td class=paper>{placeholder}</tr>",
+                s.method,
+                s.runs,
+                zero("macro_f1", 3),
+                zero("auc", 3),
+                zero("auroc", 3),
+                zero("lead_ps_median", 1),
+                zero("false_alarms_per_100", 1),
+                after("macro_f1", 3),
+                after("auc", 3),
+                after("auroc", 3),
+                after("lead_ps_median", 1),
+                after("false_alarms_per_100", 1),
+            );
+        }
+    }
+    html.push_str("</table>");
+}
+
+fn replicas(html: &mut String, report: &Report) {
+    html.push_str("<h2>What cannot be known beforehand</h2>");
+    let Some(replicas) = &report.replicas else {
+        html.push_str("<p>No configuration was run with several velocities.</p>");
+        return;
+    };
+    let score = |name: &str| cell(replicas.scores.get(name), 3);
+    let _ = write!(
+        html,
+        "<p>{} interfaces of equilibrated configurations, each run with several velocities, {} interfaces in all. \
+         Of pairs, a share of {} has another outcome; t_U scatters by {} ps (standard deviation). The \
+         replicas' states at the same time as a forecast: macro-F1 {}, AUC {}, AUROC of the warning {} \
+         (AUPRC {}). What knows only the start cannot do better; what watches the run may.</p>",
+        replicas.interfaces,
+        replicas.series,
+        cell(Some(&replicas.other_outcome), 2),
+        cell(Some(&replicas.event_deviation_ps), 1),
+        score("macro_f1"),
+        score("auc"),
+        score("auroc"),
+        score("auprc")
+    );
+}

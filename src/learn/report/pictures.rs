@@ -1,0 +1,226 @@
+//! The report's pictures as SVG text.
+
+use super::chart::{self, Bars, Grid, Line, Lines};
+use super::{Figures, defined};
+use crate::error::Result;
+use crate::learn::evaluate::paper::CONDITIONS;
+use crate::learn::evaluate::{On, Report, Row};
+use crate::learn::figures::Curve;
+use crate::learn::plan::Group;
+use crate::learn::score::bootstrap::Interval;
+
+fn line(curve: &Curve) -> Line {
+    let points = curve.points.iter().map(|p| p.map(|v| v.unwrap_or(f64::NAN))).collect();
+    Line { name: curve.name.clone(), points }
+}
+
+/// All pictures by name.
+///
+/// # Errors
+/// [`crate::error::Error::Limit`] when drawing fails.
+pub fn pictures(report: &Report, figures: &Figures) -> Result<Vec<(&'static str, String)>> {
+    let mut pictures = Vec::new();
+    let index = [
+        Lines {
+            title: "Instability index: median and quartiles".into(),
+            x: "time since the baseline, ps".into(),
+            y: "index (1: baseline 99 %)".into(),
+            lines: figures.index.since_baseline.iter().map(line).collect(),
+            ..Lines::default()
+        },
+        Lines {
+            title: "Unstable interfaces, aligned".into(),
+            x: "time to the event, ps".into(),
+            y: "index".into(),
+            lines: figures.index.before_event.iter().map(line).collect(),
+            marks: vec![(0.0, "event".into())],
+            ..Lines::default()
+        },
+    ];
+    pictures.push(("fig1", chart::lines(&index)?));
+    let rows: Vec<&Row> = report.rows.iter().filter(|r| r.group == Group::Comparison).collect();
+    let names: Vec<String> = rows.iter().map(|r| r.method.clone()).collect();
+    let bar = |title: &str, measure: &str| {
+        (title.to_owned(), rows.iter().map(|r| of(r.scores.get(measure))).collect::<Vec<_>>())
+    };
+    let bars = [
+        Bars {
+            title: format!(
+                "State and warning on {}, 95 % intervals over lineages",
+                if report.on == On::Test { "unseen lineages" } else { "validation" }
+            ),
+            y: "score".into(),
+            groups: names.clone(),
+            bars: vec![
+                bar("accuracy", "accuracy"),
+                bar("macro-F1", "macro_f1"),
+                bar("AUC of states", "auc"),
+                bar("AUROC of the warning", "auroc"),
+                bar("AUROC within condition", "auroc_within"),
+            ],
+        },
+        Bars {
+            title: format!(
+                "Lead time, misses count 0, at {} % false alarms where the threshold was chosen",
+                100.0 * report.rate
+            ),
+            y: "ps".into(),
+            groups: names,
+            bars: vec![
+                bar("median, all events", "lead_ps_median"),
+                bar("mean, all events", "lead_ps_mean"),
+                bar("median, warnable", "lead_ps_median_warnable"),
+            ],
+        },
+    ];
+    pictures.push(("fig2", chart::bars(&bars)?));
+    let early: Vec<Lines> = figures
+        .early
+        .iter()
+        .take(1)
+        .flat_map(|e| {
+            [
+                Lines {
+                    title: format!("{}: unstable or not, from the start", e.method),
+                    x: "observed share of the trajectory".into(),
+                    y: "precision, recall".into(),
+                    range: Some([0.0, 1.02]),
+                    lines: e.by_fraction.iter().map(line).collect(),
+                    marks: defined(e.turning_point.value)
+                        .map(|x| (x, "turning point".into()))
+                        .into_iter()
+                        .collect(),
+                },
+                Lines {
+                    title: "before the event".into(),
+                    x: "time left to the event, ps".into(),
+                    y: "precision, recall".into(),
+                    range: Some([0.0, 1.02]),
+                    lines: e.by_time.iter().map(line).collect(),
+                    ..Lines::default()
+                },
+            ]
+        })
+        .collect();
+    pictures.push(("fig3", chart::lines(&early)?));
+    let mut categories: Vec<&str> = figures.importance.iter().map(|i| i.category.as_str()).collect();
+    categories.dedup();
+    categories.truncate(3);
+    let bars = Bars {
+        title: "Fall of the true state's probability without a category".into(),
+        y: "probability".into(),
+        groups: report.classes.clone(),
+        bars: categories
+            .iter()
+            .map(|category| {
+                let of = |stage: &String| {
+                    let found =
+                        figures.importance.iter().find(|i| i.stage == *stage && i.category == *category);
+                    found.map_or([f64::NAN; 3], |i| [i.fall.value, i.fall.low, i.fall.high])
+                };
+                ((*category).to_owned(), report.classes.iter().map(of).collect())
+            })
+            .collect(),
+    };
+    pictures.push(("fig4", chart::bars(&[bars])?));
+    let reliability = Lines {
+        title: "Reliability of the warning".into(),
+        x: "probability said".into(),
+        y: "share that happened".into(),
+        lines: rows
+            .iter()
+            .filter(|r| Some(&r.method) == report.winner.as_ref() || r.method == "boosting")
+            .map(|r| Line {
+                name: r.method.clone(),
+                points: r.reliability.iter().map(|b| [b.said, b.happened, f64::NAN, f64::NAN]).collect(),
+            })
+            .chain([Line {
+                name: "perfect".into(),
+                points: vec![[0.0, 0.0, f64::NAN, f64::NAN], [1.0, 1.0, f64::NAN, f64::NAN]],
+            }])
+            .collect(),
+        ..Lines::default()
+    };
+    pictures.push(("reliability", chart::lines(&[reliability])?));
+    pictures.push(("confusion", chart::grids(&confusions(&rows, &report.classes))?));
+    let ablations = ablations(report);
+    if !ablations.groups.is_empty() {
+        pictures.push(("ablations", chart::bars(&[ablations])?));
+    }
+    if report.on == On::Test {
+        pictures.push(("table2", chart::bars(&shifts(report))?));
+    }
+    Ok(pictures)
+}
+
+/// Shares of the true class, one grid per method.
+fn confusions(rows: &[&Row], classes: &[String]) -> Vec<Grid> {
+    rows.iter()
+        .map(|row| Grid {
+            title: row.method.clone(),
+            names: classes.to_vec(),
+            shares: row
+                .confusion
+                .iter()
+                .map(|counts| {
+                    let total: f64 = counts.iter().sum();
+                    counts.iter().map(|count| count / total).collect()
+                })
+                .collect(),
+        })
+        .collect()
+}
+
+/// Boosted trees whole and without something.
+fn ablations(report: &Report) -> Bars {
+    let whole = report.rows.iter().filter(|r| r.method == "boosting");
+    let rows: Vec<&Row> = report.rows.iter().filter(|r| r.group == Group::Ablation).collect();
+    if rows.is_empty() {
+        return Bars::default();
+    }
+    let rows: Vec<&Row> = whole.chain(rows).collect();
+    Bars {
+        title: "Boosted trees without something".into(),
+        y: "score".into(),
+        groups: rows.iter().map(|r| r.method.clone()).collect(),
+        bars: [
+            ("macro-F1", "macro_f1"),
+            ("AUROC of the warning", "auroc"),
+            ("AUROC within condition", "auroc_within"),
+        ]
+        .map(|(title, measure)| (title.to_owned(), rows.iter().map(|r| of(r.scores.get(measure))).collect()))
+        .to_vec(),
+    }
+}
+
+/// Table 2: methods as bars over the test sets that have runs.
+fn shifts(report: &Report) -> Vec<Bars> {
+    let titles: Vec<(&str, &str)> = CONDITIONS
+        .iter()
+        .copied()
+        .filter(|(name, _)| report.shifts.iter().any(|s| s.test == *name && s.runs > 0))
+        .collect();
+    let mut shown: Vec<&str> = ["boosting", "tcn", "lstm", "transformer", "mlp"].to_vec();
+    shown.retain(|m| report.shifts.iter().any(|s| s.method == *m));
+    [("macro-F1 of the states", "macro_f1"), ("AUROC of the warning", "auroc")]
+        .map(|(title, measure)| Bars {
+            title: format!("{title} in other conditions, as trained"),
+            y: "score".into(),
+            groups: titles.iter().map(|(_, title)| (*title).to_owned()).collect(),
+            bars: shown
+                .iter()
+                .map(|method| {
+                    let values = titles.iter().map(|(test, _)| {
+                        let found = report.shifts.iter().find(|s| s.test == *test && s.method == *method);
+                        of(found.and_then(|s| s.zero_shot.get(measure)))
+                    });
+                    ((*method).to_owned(), values.collect())
+                })
+                .collect(),
+        })
+        .to_vec()
+}
+
+fn of(interval: Option<&Interval>) -> [f64; 3] {
+    interval.map_or([f64::NAN; 3], |i| [i.value, i.low, i.high])
+}

@@ -1,0 +1,163 @@
+//! From a table to a report through the program: train, evaluate, ship. Methods without networks, so
+//! that the test needs no feature `train`.
+#![cfg(feature = "learn")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use foreshock::dataset::{Feature, Series, Table};
+use foreshock::frame::Condition;
+use ndarray::Array2;
+use serde_json::Value;
+
+/// Runs of 40 ps; every other one has an event, before which `x` rises for 12 ps. `y` says nothing.
+fn table(runs: usize) -> Table {
+    const FRAMES: usize = 80;
+    let series = (0..runs).map(|run| {
+        let event = (run % 2 == 0).then_some(22.0 + (run % 7) as f64);
+        let time_ps: Vec<f64> = (0..FRAMES).map(|t| 0.5 * t as f64).collect();
+        let noise = |t: usize, k: usize| (((run * 131 + t * 17 + k * 29) % 97) as f32 / 97.0 - 0.5) * 0.8;
+        let values = Array2::from_shape_fn((FRAMES, 2), |(t, column)| {
+            let rise = event.map_or(0.0, |e| (time_ps[t] - e + 12.0).clamp(0.0, 15.0) as f32 / 5.0);
+            noise(t, column) + if column == 0 { rise } else { 0.0 }
+        });
+        let mut series = Series {
+            run: format!("run{run:02}"),
+            lineage: format!("lineage{run:02}"),
+            interface: 0,
+            condition: BTreeMap::from([("heat".to_owned(), Value::from(run % 3))]),
+            sample_ps: 0.5,
+            values,
+            standing: vec![Condition::Measured; FRAMES],
+            state: vec![None; FRAMES],
+            t_r_ps: None,
+            t_u_ps: None,
+            end_ps: 39.5,
+            settings: None,
+            elements: Vec::new(),
+            time_ps,
+        };
+        series.set_onsets(event.map(|e| e - 4.0), event, 39.5);
+        series
+    });
+    let features = ["x", "y"].map(|name| Feature::new(name).expect("a name")).to_vec();
+    let classes = ["stable", "reconstructing", "unstable"].map(str::to_owned).to_vec();
+    Table::new(features, classes, series.collect()).expect("a table")
+}
+
+const PLAN: &str = "
+data: {path: data}
+out: out
+methods:
+  - {name: boosting, window: 16, method: {kind: boosting, rounds: 40}}
+  - {name: threshold, window: 16, method: {kind: threshold}}
+  - {name: null-elapsed, window: 16, method: {kind: elapsed}}
+  - {name: without-x, group: ablation, window: 16, method: {kind: boosting, rounds: 20}, columns: {without: [x]}}
+";
+
+fn foreshock(folder: &Path, words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_foreshock")).args(words).current_dir(folder).output().expect("runs")
+}
+
+fn ok(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+fn json(path: &Path) -> Value {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn prepared(runs: usize) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    table(runs).write(&folder.path().join("data")).expect("written");
+    std::fs::write(folder.path().join("plan.yaml"), PLAN).expect("written");
+    folder
+}
+
+#[test]
+fn a_table_becomes_models_a_report_and_a_built_in_model() {
+    let folder = prepared(60);
+    let dir = folder.path();
+    ok(&foreshock(dir, &["train", "plan.yaml"]));
+    assert!(ok(&foreshock(dir, &["train", "plan.yaml"])).contains("nothing to train"));
+    ok(&foreshock(dir, &["evaluate", "plan.yaml", "--draws", "20", "--ship", "models"]));
+    let report = dir.join("report");
+    let rows = json(&report.join("table1.json"));
+    let rows = rows.as_array().expect("a list");
+    assert_eq!(rows.len(), 3, "the ablation stands elsewhere");
+    for row in rows {
+        for key in
+            ["method", "accuracy", "macro_f1", "auc", "auprc", "lead_ps_median", "false_alarms_per_100", "ci"]
+        {
+            assert!(row.get(key).is_some_and(|v| !v.is_null()), "{key} of {row}");
+        }
+    }
+    let auroc = |name: &str| {
+        let row = rows.iter().find(|row| row["method"] == name).expect("a row");
+        row["more"]["auroc"].as_f64().expect("a number")
+    };
+    assert!(auroc("boosting") > 0.9 && auroc("boosting") > auroc("null-elapsed"), "{rows:?}");
+    let blind = json(&report.join("ablations.json"));
+    assert!(blind[0]["more"]["auroc"].as_f64().expect("a number") < auroc("boosting"), "{blind}");
+    let names = ["fig1", "fig2", "fig3", "fig4", "confusion", "reliability", "ablations", "table2"];
+    for file in names.iter().flat_map(|n| ["json", "svg", "png"].map(|e| format!("{n}.{e}"))) {
+        assert!(report.join(&file).is_file(), "{file}");
+    }
+    let page = std::fs::read_to_string(report.join("index.html")).expect("the page");
+    assert!(page.contains("no runs in this data set"), "test sets of the paper that are not there");
+    assert!(page.contains("No configuration was run with several velocities"));
+    let shown = ok(&foreshock(dir, &["model", "show", "models/builtin.safetensors", "--json"]));
+    let meta: Value = serde_json::from_str(&shown).expect("JSON");
+    assert_eq!((&meta["name"], &meta["alarm"]["persist"]), (&"boosting".into(), &3.into()));
+    let card = std::fs::read_to_string(dir.join("models/MODEL_CARD.md")).expect("the card");
+    assert!(card.contains("`boosting`") && card.contains("| macro-F1 of the state |"), "{card}");
+}
+
+#[test]
+fn settings_are_chosen_without_the_test_set() {
+    let folder = prepared(60);
+    let dir = folder.path();
+    ok(&foreshock(dir, &["train", "plan.yaml", "--only", "boosting"]));
+    // What is not trained is named, and the exit code says so.
+    let output = foreshock(dir, &["evaluate", "plan.yaml", "--on", "validation", "--draws", "10"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("not trained yet: threshold seed 1"));
+    let data = json(&dir.join("report/data.json"));
+    assert_eq!(data["on"], "validation");
+    assert!(json(&dir.join("report/table2.json")).as_array().is_some_and(Vec::is_empty));
+    let page = std::fs::read_to_string(dir.join("report/index.html")).expect("the page");
+    assert!(page.contains("No result.") && !page.contains("Table 2"));
+
+    for turn in ["1/4", "2/4"] {
+        ok(&foreshock(dir, &["train", "plan.yaml", "--turn", turn, "--only", "boosting"]));
+    }
+    let folds: Vec<Value> = ["1", "2"]
+        .map(|number| {
+            let turn = format!("{number}/4");
+            let out = format!("report-{number}");
+            let words =
+                ["evaluate", "plan.yaml", "--on", "validation", "--turn", &turn, "-o", &out, "--draws", "5"];
+            assert_eq!(foreshock(dir, &words).status.code(), Some(1), "the other methods are not trained");
+            json(&dir.join(out).join("data.json"))["counts"].clone()
+        })
+        .to_vec();
+    for counts in &folds {
+        let names: Vec<&str> =
+            counts.as_array().expect("a list").iter().filter_map(|c| c["fold"].as_str()).collect();
+        assert!(!names.iter().any(|name| name.starts_with("test")), "{names:?}");
+    }
+}
+
+#[test]
+fn few_runs_are_said_to_be_few() {
+    let folder = prepared(9);
+    let dir = folder.path();
+    ok(&foreshock(dir, &["train", "plan.yaml"]));
+    ok(&foreshock(dir, &["evaluate", "plan.yaml", "--draws", "5"]));
+    let page = std::fs::read_to_string(dir.join("report/index.html")).expect("the page");
+    assert!(page.contains("Thresholds rest on"), "{page}");
+}
