@@ -6,7 +6,8 @@ use super::timing::{length_name, time_name};
 use super::value::{choice, integer, logical, looks_numeric, name, number, types};
 use super::{Axis, CutoffSpec, DetectorKind, FixConfig, Halt, Mode, ModelSpec, Role};
 use crate::elements;
-use crate::model::detector::BUILTIN;
+use crate::error::Error;
+use crate::model::detector;
 use crate::units::UnitStyle;
 
 /// Most frames the flight recorder keeps.
@@ -95,11 +96,6 @@ pub(super) fn build(
         return Err(find(Keyword::Normal)
             .map_or_else(|| ArgError::fix(STYLE_WORD, message), |g| g.error_at(Some(0), message)));
     }
-    (config.model, config.detector) = model_and_detector(model, detector, context.units, BUILTIN.is_some())
-        .map_err(|(keyword, expected)| match find(keyword) {
-        Some(setting) => setting.refuse(0, keyword.name(), expected),
-        None => ArgError::fix(STYLE_WORD, &format!("{}: expected {expected}", keyword.name())),
-    })?;
     config.timing(context.dt_ps, context.units).map_err(|fault| {
         match Keyword::parse(fault.keyword).and_then(find) {
             Some(setting) => setting.error_at(Some(setting.values.len() - 1), &fault.message),
@@ -107,6 +103,14 @@ pub(super) fn build(
             None => ArgError::fix(EVERY_WORD, &fault.message),
         }
     })?;
+    (config.model, config.detector) =
+        model_and_detector(model, detector, &config, context).map_err(|fault| {
+            match Keyword::parse(&fault.keyword).and_then(find) {
+                Some(setting) => setting.error_at(Some(0), &fault.message),
+                None if fault.keyword == "N" => ArgError::fix(EVERY_WORD, &fault.message),
+                None => ArgError::fix(STYLE_WORD, &fault.message),
+            }
+        })?;
     Ok(config)
 }
 
@@ -234,30 +238,59 @@ fn model_spec(given: &Given) -> Result<ModelSpec, ArgError> {
     })
 }
 
-/// The model and who speaks the verdict, with their defaults: the built-in model where there is one,
-/// else none; the model speaks where one is loaded. The error is the keyword at fault and what was
-/// expected of it.
+/// A model that cannot be used: the keyword at fault, or N, and the whole message.
+#[derive(Debug, PartialEq, Eq)]
+struct Unfit {
+    keyword: String,
+    message: String,
+}
+
+/// The model and who speaks the verdict. Where neither is given, the built-in model speaks if it suits
+/// the run in every respect; else the CUSUM, which needs no training. A model that is asked for and does
+/// not fit is refused.
 fn model_and_detector(
     model: Option<ModelSpec>,
     detector: Option<DetectorKind>,
-    units: UnitStyle,
-    builtin: bool,
-) -> Result<(ModelSpec, DetectorKind), (Keyword, &'static str)> {
-    let reduced = units == UnitStyle::Lj;
-    let default = if builtin && !reduced { ModelSpec::Builtin } else { ModelSpec::None };
-    let model = model.unwrap_or(default);
-    if reduced && model == ModelSpec::Builtin {
-        return Err((Keyword::Model, "FILE or none, since the built-in model knows no reduced units"));
+    config: &FixConfig,
+    context: &Context,
+) -> Result<(ModelSpec, DetectorKind), Unfit> {
+    let unfit = |keyword: Keyword, value: &str, expected: &str| Unfit {
+        keyword: keyword.name().to_owned(),
+        message: format!("{} = '{value}': expected {expected}", keyword.name()),
+    };
+    let chosen = match (model, detector) {
+        (None, None) => {
+            return Ok(match detector::suits(config, context.units, context.dt_ps) {
+                Ok(()) => (ModelSpec::Builtin, DetectorKind::Model),
+                Err(_) => (ModelSpec::None, DetectorKind::Cusum),
+            });
+        }
+        (Some(ModelSpec::None), Some(DetectorKind::Model)) => {
+            let expected = "cusum, since there is no model (model none)";
+            return Err(unfit(Keyword::Detector, "model", expected));
+        }
+        (Some(ModelSpec::None), _) | (None, Some(DetectorKind::Cusum)) => {
+            return Ok((ModelSpec::None, DetectorKind::Cusum));
+        }
+        (None, Some(DetectorKind::Model)) => (ModelSpec::Builtin, DetectorKind::Model),
+        (Some(model), detector) => (model, detector.unwrap_or(DetectorKind::Model)),
+    };
+    if chosen.0 == ModelSpec::Builtin {
+        if context.units == UnitStyle::Lj {
+            let expected = "FILE or none, since the built-in model knows no reduced units";
+            return Err(unfit(Keyword::Model, "builtin", expected));
+        }
+        let fits = detector::builtin()
+            .and_then(|model| detector::check(&model.meta, config, context.units, context.dt_ps));
+        fits.map_err(|error| Unfit {
+            keyword: match &error {
+                Error::Input { key, .. } => key.split(' ').next().unwrap_or_default().to_owned(),
+                _ => Keyword::Model.name().to_owned(),
+            },
+            message: error.to_string(),
+        })?;
     }
-    if !builtin && model == ModelSpec::Builtin {
-        return Err((Keyword::Model, "FILE or none, since this version has no built-in model yet"));
-    }
-    let speaks = if model == ModelSpec::None { DetectorKind::Cusum } else { DetectorKind::Model };
-    let detector = detector.unwrap_or(speaks);
-    if detector == DetectorKind::Model && model == ModelSpec::None {
-        return Err((Keyword::Detector, "cusum, since there is no model (model none)"));
-    }
-    Ok((model, detector))
+    Ok(chosen)
 }
 
 fn set_elements(config: &mut FixConfig, given: &Given) -> Result<(), ArgError> {
@@ -330,29 +363,73 @@ fn values(count: usize) -> String {
 mod tests {
     use super::*;
 
-    #[test]
-    fn without_a_builtin_model_the_cusum_speaks_unless_a_file_is_given() {
-        let made = model_and_detector(None, None, UnitStyle::Metal, false);
-        assert_eq!(made, Ok((ModelSpec::None, DetectorKind::Cusum)));
-        let file = ModelSpec::File("m.safetensors".into());
-        let made = model_and_detector(Some(file.clone()), None, UnitStyle::Metal, false);
-        assert_eq!(made, Ok((file, DetectorKind::Model)));
-        let fault = model_and_detector(Some(ModelSpec::Builtin), None, UnitStyle::Metal, false);
-        assert_eq!(fault.expect_err("none yet").0, Keyword::Model);
+    fn context(units: UnitStyle) -> Context {
+        Context { units, ntypes: 2, dt_ps: 0.002, dimension: 3, periodic: [true; 3], groups: Vec::new() }
+    }
+
+    /// As the built-in model was trained, with elements.
+    fn config(every: u64, elements: [&str; 2]) -> FixConfig {
+        let sides = ["a".to_owned(), "b".to_owned()];
+        FixConfig {
+            elements: elements.map(str::to_owned).to_vec(),
+            ..FixConfig::with_defaults(every, sides, 2)
+        }
+    }
+
+    fn every() -> u64 {
+        let meta = detector::builtin().expect("a model").meta;
+        (meta.sample_ps / 0.002).round() as u64
+    }
+
+    fn made(
+        model: Option<ModelSpec>,
+        detector: Option<DetectorKind>,
+        config: &FixConfig,
+        units: UnitStyle,
+    ) -> Result<(ModelSpec, DetectorKind), Unfit> {
+        model_and_detector(model, detector, config, &context(units))
     }
 
     #[test]
-    fn a_builtin_model_is_the_default_except_in_reduced_units() {
-        let made = model_and_detector(None, None, UnitStyle::Real, true);
-        assert_eq!(made, Ok((ModelSpec::Builtin, DetectorKind::Model)));
-        let made = model_and_detector(None, None, UnitStyle::Lj, true);
-        assert_eq!(made, Ok((ModelSpec::None, DetectorKind::Cusum)));
-        let made = model_and_detector(None, Some(DetectorKind::Cusum), UnitStyle::Real, true);
-        assert_eq!(made, Ok((ModelSpec::Builtin, DetectorKind::Cusum)));
-        let fault = model_and_detector(Some(ModelSpec::Builtin), None, UnitStyle::Lj, true);
-        assert_eq!(fault.expect_err("reduced").0, Keyword::Model);
-        let fault =
-            model_and_detector(Some(ModelSpec::None), Some(DetectorKind::Model), UnitStyle::Real, true);
-        assert_eq!(fault.expect_err("no model").0, Keyword::Detector);
+    fn unasked_the_builtin_model_speaks_only_where_it_suits() {
+        let builtin = Ok((ModelSpec::Builtin, DetectorKind::Model));
+        let cusum = Ok((ModelSpec::None, DetectorKind::Cusum));
+        let fitting = config(every(), ["Li", "O"]);
+        assert_eq!(made(None, None, &fitting, UnitStyle::Metal), builtin);
+        assert_eq!(made(None, Some(DetectorKind::Cusum), &fitting, UnitStyle::Metal), cusum);
+        assert_eq!(made(Some(ModelSpec::None), None, &fitting, UnitStyle::Metal), cusum);
+        assert_eq!(made(None, None, &fitting, UnitStyle::Lj), cusum);
+        assert_eq!(made(None, None, &config(every() / 2, ["Li", "O"]), UnitStyle::Metal), cusum);
+        assert_eq!(made(None, None, &config(every(), ["K", "Cl"]), UnitStyle::Metal), cusum);
+        let unknown = FixConfig { elements: Vec::new(), ..fitting.clone() };
+        assert_eq!(made(None, None, &unknown, UnitStyle::Metal), cusum);
+        let longer = FixConfig { baseline_length: 8.0, ..fitting };
+        assert_eq!(made(None, None, &longer, UnitStyle::Metal), cusum);
+    }
+
+    #[test]
+    fn a_model_that_is_asked_for_speaks_or_is_refused() {
+        let fitting = config(every(), ["K", "Cl"]);
+        let builtin = Ok((ModelSpec::Builtin, DetectorKind::Model));
+        assert_eq!(made(Some(ModelSpec::Builtin), None, &fitting, UnitStyle::Metal), builtin);
+        assert_eq!(made(None, Some(DetectorKind::Model), &fitting, UnitStyle::Metal), builtin);
+        let file = ModelSpec::File("m.safetensors".into());
+        let speaks = made(Some(file.clone()), None, &fitting, UnitStyle::Metal);
+        assert_eq!(speaks, Ok((file.clone(), DetectorKind::Model)));
+        let silent = made(Some(file.clone()), Some(DetectorKind::Cusum), &fitting, UnitStyle::Metal);
+        assert_eq!(silent, Ok((file, DetectorKind::Cusum)));
+        let refused = |config: &FixConfig, units| {
+            made(Some(ModelSpec::Builtin), None, config, units).expect_err("unfit").keyword
+        };
+        assert_eq!(refused(&fitting, UnitStyle::Lj), "model");
+        assert_eq!(refused(&config(every() + 1, ["K", "Cl"]), UnitStyle::Metal), "N");
+        assert_eq!(refused(&FixConfig { lag: 2.0, ..fitting.clone() }, UnitStyle::Metal), "lag");
+        assert_eq!(
+            refused(&FixConfig { baseline_start: 3.0, ..fitting.clone() }, UnitStyle::Metal),
+            "baseline"
+        );
+        assert_eq!(refused(&FixConfig { warn: Some(2.0), ..fitting.clone() }, UnitStyle::Metal), "warn");
+        let fault = made(Some(ModelSpec::None), Some(DetectorKind::Model), &fitting, UnitStyle::Metal);
+        assert_eq!(fault.expect_err("no model").keyword, "detector");
     }
 }

@@ -279,6 +279,8 @@ impl Engine {
         };
         let mut pipeline = Pipeline::new(&self.config, &facts)?;
         self.log.push(format!("settings: {}", self.config.describe()));
+        let (units, steps) = (self.units, self.run.span.1);
+        self.log.push(crate::model::detector::introduction(&self.config, units, facts.dt_ps, steps)?);
         if let Some(bytes) = self.saved.take() {
             pipeline.deserialize(&bytes)?;
         }
