@@ -30,7 +30,7 @@ fn script(every: u32, words: &str, steps: u32) -> String {
     .map(|(types, name)| format!("pair_coeff {types} {}/pedone.table {name} 8.0\n", example.display()))
     .collect();
     format!(
-        "suffix omp\nunits metal\natom_style charge\nread_data {}/data.li2sio3-li2o\n\
+        "package omp 1\nsuffix omp\nunits metal\natom_style charge\nread_data {}/data.li2sio3-li2o\n\
          pair_style table linear 8000\n{pairs}neighbor 1.5 bin\nneigh_modify every 2 delay 4 check yes\n\
          group a id <= 576\ngroup b id > 576\ntimestep 0.002\nfix bath all nvt temp 1400 1400 0.1\n\
          thermo 500\nfix w all foreshock {every} a b {words}\nthermo_style custom step temp f_w f_w[2] f_w[10]\n\

@@ -364,7 +364,7 @@ mod tests {
     use super::*;
 
     fn context(units: UnitStyle) -> Context {
-        Context { units, ntypes: 2, dt_ps: 0.002, dimension: 3, periodic: [true; 3], groups: Vec::new() }
+        Context { units, ntypes: 2, dt_ps: 0.002, dimension: 3, groups: Vec::new() }
     }
 
     /// As the built-in model was trained, with elements.
