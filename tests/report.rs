@@ -99,6 +99,7 @@ fn model() -> Model {
         columns: vec!["gap".into(), "slip".into()],
         inputs: Inputs::Level,
         classes: ["stable", "reconstructing", "unstable"].map(str::to_owned).to_vec(),
+        elements: Vec::new(),
         window: 64,
         sample_ps: 0.1,
         settings: None,
