@@ -195,9 +195,9 @@ fn recipe(
     );
     ensure!(tools::which("cargo").is_some(), "no cargo in PATH: install Rust from https://rustup.rs");
 
-    // One for the plugins of all releases with the same std::string: what they depend on is compiled
-    // once, and building one does not put the others out of date.
-    let cargo_dir = out.with_file_name(if lammps.cxx11_abi { "cargo" } else { "cargo-old-abi" });
+    // Its own for every build: the C++ headers that Cargo writes there are those of its features and its
+    // std::string, and a build with others would put this one out of date.
+    let cargo_dir = out.join("cargo");
     let mut defines = vec![
         ("FORESHOCK_LAMMPS_INCLUDE".to_owned(), lammps.include.display().to_string()),
         ("FORESHOCK_MPI_INCLUDE".to_owned(), mpi_include.display().to_string()),
