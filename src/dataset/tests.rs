@@ -11,16 +11,7 @@ use crate::frame::Condition;
 use crate::window::Settings;
 
 pub(super) fn settings() -> Settings {
-    Settings {
-        interfaces: 2,
-        sample_ps: 0.2,
-        reference_ps: 0.5,
-        baseline_start_ps: 2.0,
-        baseline_length_ps: 5.0,
-        lag_ps: 1.0,
-        window: 64,
-        rdf: false,
-    }
+    Settings { sample_ps: 0.2, ..crate::stream::Header::example().settings }
 }
 
 /// A series of `rows` frames of two features that differ between runs and interfaces.

@@ -286,16 +286,7 @@ mod tests {
     use crate::window::synthetic;
 
     fn table(seeds: std::ops::Range<u64>, end: usize) -> Table {
-        let settings = Settings {
-            interfaces: 2,
-            sample_ps: 0.1,
-            reference_ps: 0.5,
-            baseline_start_ps: 2.0,
-            baseline_length_ps: 5.0,
-            lag_ps: 1.0,
-            window: 64,
-            rdf: false,
-        };
+        let settings = crate::stream::Header::example().settings;
         let series = seeds
             .map(|seed| {
                 let frames = &synthetic::healthy(seed, 0, 200, 0.5, 5)[..end];

@@ -12,16 +12,7 @@ use crate::window::{WindowStage, synthetic};
 const COLUMNS: [&str; 3] = ["msd_a", "turnover", "cn_ab_d1"];
 
 fn settings() -> Settings {
-    Settings {
-        interfaces: 2,
-        sample_ps: 0.1,
-        reference_ps: 0.5,
-        baseline_start_ps: 2.0,
-        baseline_length_ps: 5.0,
-        lag_ps: 1.0,
-        window: 64,
-        rdf: false,
-    }
+    crate::stream::Header::example().settings
 }
 
 fn meta(kind: Kind, inputs: Inputs) -> Meta {
