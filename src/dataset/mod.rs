@@ -14,12 +14,12 @@ mod leakage;
 pub mod pack;
 mod read;
 pub mod recorded;
-pub mod rounding;
 pub mod series;
 pub mod split;
 pub mod summary;
 pub mod target;
 
+pub use crate::window::rounding;
 pub use feature::{Feature, LABEL_PREFIX};
 pub use series::{Series, Table};
 

@@ -4,13 +4,15 @@
 //! can be judged, the [`WindowMessage`] that a detector scores. Runs on rank 0, on the thread that
 //! samples: a detector that is slow or dead costs verdicts, never the state of later windows.
 //!
-//! Live run, `rerun` and `replay` go through this same code. All of it is causal.
+//! Live run, `rerun` and `replay` go through this same code. All of it is causal. The rows of a window
+//! hold values as data sets are packed ([`rounding`]), so that a model is served what it was trained on.
 
 pub mod anomalous;
 pub mod baseline;
 pub mod features;
 pub mod instability;
 pub mod level;
+pub mod rounding;
 #[cfg(test)]
 pub(crate) mod synthetic;
 
@@ -172,13 +174,13 @@ pub struct WindowMessage {
     pub step: i64,
     /// Time of the window's last frame, ps.
     pub time_ps: f64,
-    /// The last k <= `capacity` frames, oldest first, shape [k x columns] in the order of
+    /// The last k <= `capacity` frames, rounded, oldest first, shape [k x columns] in the order of
     /// [`Settings::window_names`], NaN where undefined. A model that wants `capacity` rows pads in
     /// front and masks the padding.
     pub features: Array2<f64>,
     /// Frames of a full window.
     pub capacity: usize,
-    /// Mean and standard deviation per column over the run's own baseline.
+    /// Mean and standard deviation per column, rounded alike, over the run's own baseline.
     pub baseline: Levels,
     /// Instability index of the last frame.
     pub index: f64,
@@ -219,6 +221,8 @@ struct Interface {
 pub struct WindowStage {
     settings: Settings,
     plan: Vec<Feature>,
+    /// Step of each value's rounding.
+    steps: Vec<Option<f64>>,
     interfaces: Vec<Interface>,
 }
 
@@ -236,7 +240,8 @@ impl WindowStage {
             index: Index::new(lag),
         };
         let interfaces = vec![interface; settings.interfaces];
-        Self { settings, plan: features::plan(), interfaces }
+        let steps = registry::frame_names(settings.rdf).iter().map(|name| rounding::step(name)).collect();
+        Self { settings, plan: features::plan(), steps, interfaces }
     }
 
     /// The settings.
@@ -274,14 +279,14 @@ impl WindowStage {
             let missing = usize::try_from(frame.index - last - 1).unwrap_or(usize::MAX);
             let undefined = vec![f64::NAN; width];
             for _ in 0..missing.min(self.settings.window.max(2 * self.settings.lag_samples())) {
-                interface.record(&undefined, &self.settings);
+                interface.record(&undefined, &self.steps, &self.settings);
             }
         }
         interface.last = Some(frame.index);
         // One NaN: streams hold no infinities and no payloads, and replay must see the same bits.
         let values: Vec<f64> =
             frame.values.iter().map(|&v| if v.is_finite() { v } else { f64::NAN }).collect();
-        interface.record(&values, &self.settings);
+        interface.record(&values, &self.steps, &self.settings);
         Ok(interface.judge(frame, &self.plan, &self.settings))
     }
 
@@ -338,10 +343,12 @@ impl WindowStage {
 }
 
 impl Interface {
-    /// Adds one sample's values to every history.
-    fn record(&mut self, values: &[f64], settings: &Settings) {
-        let mut row = values.to_vec();
-        self.anomalous.push(values, &mut row);
+    /// Adds one sample's values to every history: rounded to the rows, as they are to the index.
+    fn record(&mut self, values: &[f64], steps: &[Option<f64>], settings: &Settings) {
+        let seen: Vec<f64> =
+            values.iter().zip(steps).map(|(&v, &step)| f64::from(rounding::round(v, step))).collect();
+        let mut row = seen.clone();
+        self.anomalous.push(&seen, &mut row);
         if self.rows.len() == settings.window {
             self.rows.pop_front();
         }

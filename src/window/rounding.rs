@@ -1,12 +1,18 @@
-//! Rounding of packed values: what is far below a descriptor's own fluctuation is not kept.
+//! Rounding of values: what is far below a descriptor's own fluctuation is neither packed nor seen by a
+//! learned model.
 //!
 //! A value is rounded to a multiple of a power of two. The steps are a quarter to an eighth of the
 //! fluctuation between two frames of a healthy interface of about 250 atoms (the quietest tenth of 46
 //! interfaces of oxide runs), so the error of rounding, step / sqrt(12), is below a tenth of it; where a
 //! crystal is so still that there is no fluctuation, the step is far below one atom's share. Larger cells
-//! fluctuate less: the steps then are a larger part of it. `foreshock dataset pack` reports what rounding
-//! does to the instability index and to CUSUM alarms of the very runs that it packs. Columns without an
-//! entry, and data sets of other origin, are kept as they are.
+//! fluctuate less: the steps then are a larger part of it. Columns without an entry, and data sets of other
+//! origin, keep 32 bits.
+//!
+//! Data sets are packed so, and the window stage rounds alike before it makes the rows of a window:
+//! a model that was trained on packed frames is served the very bits that packing would have left. To
+//! round twice is to round once. Instability index and CUSUM are made from the exact values: they
+//! are measured in the run's own units, in which the steps may be coarse (lj, large cells).
+//! `foreshock dataset pack` reports what rounding would do to them in the very runs that it packs.
 
 use crate::registry;
 
@@ -73,7 +79,7 @@ pub fn step(column: &str) -> Option<f64> {
     exponent.or_else(radial).map(|exponent| 2.0_f64.powi(exponent))
 }
 
-/// A value as it is packed.
+/// A value as it is packed and as a model sees it.
 #[must_use]
 pub fn round(value: f64, step: Option<f64>) -> f32 {
     match step {
@@ -108,5 +114,16 @@ mod tests {
         assert_eq!(round(-0.0001, s).to_bits(), 0.0_f32.to_bits());
         assert!(round(f64::NAN, s).is_nan());
         assert_eq!(round(0.1, None), 0.1);
+    }
+
+    #[test]
+    fn to_round_twice_is_to_round_once() {
+        for name in registry::frame_names(true) {
+            let step = step(&name);
+            for value in [0.0, 1.0 / 3.0, -17.123_456_7, 1.0e-9, 123_456.789, -3.0e12, f64::NAN] {
+                let once = round(value, step);
+                assert_eq!(round(f64::from(once), step).to_bits(), once.to_bits(), "{name} {value}");
+            }
+        }
     }
 }
