@@ -10,6 +10,7 @@ use super::columns::{Column, Columns};
 use super::feature::{Feature, KEYS, LABEL_PREFIX};
 use super::leakage;
 use super::series::{CLASSES, FRAMES, RUNS, Series, Table};
+use super::target::SLACK_PS;
 use crate::error::{Error, Result};
 use crate::frame::Condition;
 use crate::onset::Outcome;
@@ -272,7 +273,11 @@ fn series_of(
             sample_ps: about.sample_ps.unwrap_or_else(|| spacing(&time_ps)),
             values: Array2::from_shape_fn((rows.len(), features.len()), |(i, j)| inputs[j][rows[i]]),
             standing,
-            state: rows.iter().map(|&row| state[row]).collect(),
+            // As in `Series::set_onsets`: what is not known of all series is not known.
+            state: rows
+                .iter()
+                .map(|&row| state[row].filter(|_| at(&end).is_none_or(|end| time[row] <= end + SLACK_PS)))
+                .collect(),
             t_r_ps: at(&t_r),
             t_u_ps: at(&t_u),
             end_ps: at(&end).or_else(|| time_ps.last().copied()).unwrap_or(0.0),

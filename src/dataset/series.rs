@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::columns::{Column, Columns};
 use super::feature::{Feature, LABEL_PREFIX};
 use super::read;
+use super::target::SLACK_PS;
 use crate::error::{Error, Result};
 use crate::frame::{Condition, Frame};
 use crate::window::Settings;
@@ -48,7 +49,7 @@ pub struct Series {
     /// Begin of the instability, ps: the event.
     pub t_u_ps: Option<f64>,
     /// Up to here it is known whether the event has happened, ps: the time of the last frame, less what
-    /// the rule of the labels looks ahead. Frames after it have no class unless the event came before.
+    /// the rule of the labels looks ahead. Frames after it have no class, whatever the outcome.
     pub end_ps: f64,
     /// How the fix sampled; with it, raw frames can be pushed through the window stage of the fix.
     pub settings: Option<Settings>,
@@ -104,13 +105,10 @@ impl Series {
     }
 
     /// Puts classes of frames from the onset times: stable, then reconstructing, then unstable, up to
-    /// `end_ps`, and unstable also after it.
+    /// `end_ps`. After it there is none even where the event came before: late frames of unstable series
+    /// only would tell the outcome by being there.
     pub fn set_onsets(&mut self, t_r_ps: Option<f64>, t_u_ps: Option<f64>, end_ps: f64) {
-        let class = |t: f64| {
-            let class = state_at(t, t_r_ps, t_u_ps);
-            // Times of frames are sums that are rounded.
-            (class == 2 || t <= end_ps + 1e-6).then_some(class)
-        };
+        let class = |t: f64| (t <= end_ps + SLACK_PS).then(|| state_at(t, t_r_ps, t_u_ps));
         self.state = self.time_ps.iter().map(|&t| class(t)).collect();
         (self.t_r_ps, self.t_u_ps, self.end_ps) = (t_r_ps, t_u_ps, end_ps);
     }
@@ -147,7 +145,8 @@ impl Series {
 /// Class at a time, from the onset times.
 #[must_use]
 pub fn state_at(time_ps: f64, t_r_ps: Option<f64>, t_u_ps: Option<f64>) -> u8 {
-    if t_u_ps.is_some_and(|t| time_ps >= t) { 2 } else { u8::from(t_r_ps.is_some_and(|t| time_ps >= t)) }
+    let begun = |onset: Option<f64>| onset.is_some_and(|t| time_ps >= t - SLACK_PS);
+    if begun(t_u_ps) { 2 } else { u8::from(begun(t_r_ps)) }
 }
 
 /// A data set.

@@ -2,12 +2,17 @@
 //!
 //! The event is the begin of the instability, t_U. At time t the target is whether the event falls into
 //! (t + g, t + H]. Only times at risk count, t < t_U - g: later a warning is of no use. A time whose
-//! horizon runs past the end of what is known of an event-free series is censored: neither yes nor no.
+//! horizon runs past the end of what is known is censored, neither yes nor no, **whatever the outcome**:
+//! if late times counted only where an event is known to follow, their mere existence would tell it.
 
 use serde::{Deserialize, Serialize};
 
 use super::series::Series;
 use crate::error::{Error, Result};
+
+/// Times are multiples of a sampling interval, summed up in floating point: differences below this mean
+/// nothing, ps.
+pub const SLACK_PS: f64 = 1e-6;
 
 /// How far ahead a warning looks, and what lead counts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -34,7 +39,7 @@ pub enum Target {
     Positive,
     /// It does not.
     Negative,
-    /// The series ends before that is known.
+    /// What is known of the series ends before the horizon does.
     Censored,
     /// The event is over or about to happen: not trained on, not scored.
     NotAtRisk,
@@ -74,16 +79,15 @@ impl Horizon {
         Ok(())
     }
 
-    /// The target at `time_ps` of a series with its event at `event_ps`; without one, the series is
-    /// known to be free of it up to `end_ps`.
+    /// The target at `time_ps` of a series with its event at `event_ps`, if there is one; whether there is
+    /// is known up to `end_ps`.
     #[must_use]
     pub fn target(&self, time_ps: f64, event_ps: Option<f64>, end_ps: f64) -> Target {
         match event_ps {
-            Some(event) if time_ps >= event - self.gap_ps => Target::NotAtRisk,
-            Some(event) if event <= time_ps + self.horizon_ps => Target::Positive,
-            Some(_) => Target::Negative,
-            None if time_ps + self.horizon_ps > end_ps => Target::Censored,
-            None => Target::Negative,
+            Some(event) if time_ps >= event - self.gap_ps - SLACK_PS => Target::NotAtRisk,
+            _ if time_ps + self.horizon_ps > end_ps + SLACK_PS => Target::Censored,
+            Some(event) if event <= time_ps + self.horizon_ps + SLACK_PS => Target::Positive,
+            _ => Target::Negative,
         }
     }
 
@@ -104,7 +108,7 @@ impl Horizon {
     #[must_use]
     pub fn ever(&self, time_ps: f64, event_ps: Option<f64>) -> Target {
         match event_ps {
-            Some(event) if time_ps >= event - self.gap_ps => Target::NotAtRisk,
+            Some(event) if time_ps >= event - self.gap_ps - SLACK_PS => Target::NotAtRisk,
             Some(_) => Target::Positive,
             None => Target::Negative,
         }
@@ -135,11 +139,24 @@ mod tests {
     }
 
     #[test]
-    fn the_end_censors_series_without_an_event_only() {
-        assert_eq!(H.target(50.0, None, 60.0), Negative);
-        assert_eq!(H.target(50.125, None, 60.0), Censored);
-        assert_eq!(H.target(50.125, Some(59.0), 60.0), Positive);
-        assert_eq!(H.target(40.0, Some(59.0), 60.0), Negative);
+    fn the_end_censors_whatever_the_outcome() {
+        for event in [None, Some(59.0)] {
+            assert_ne!(H.target(50.0, event, 60.0), Censored);
+            assert_eq!(H.target(50.125, event, 60.0), Censored);
+            assert_eq!(H.target(40.0, event, 60.0), Negative);
+        }
+        assert_eq!(H.target(50.0, Some(59.0), 60.0), Positive);
+        assert_eq!(H.target(58.5, Some(59.0), 60.0), NotAtRisk);
+    }
+
+    #[test]
+    fn times_that_are_sums_are_not_decided_by_their_rounding() {
+        // 0.1 + 0.2 > 0.3: the last digit must not move a frame over a boundary.
+        let sum = 0.1 + 0.2;
+        assert_eq!(H.target(sum, Some(10.3), 60.0), Positive);
+        assert_eq!(H.target(0.3, Some(10.0 + sum), 60.0), Positive);
+        assert_eq!(H.target(0.3, Some(1.0 + sum), 60.0), NotAtRisk);
+        assert_eq!(H.target(sum, None, 10.3), Negative);
     }
 
     #[test]

@@ -83,12 +83,19 @@ fn a_table_reads_back_as_it_was_written() {
 }
 
 #[test]
-fn frames_after_the_known_end_have_a_class_only_if_the_event_came_before() {
+fn frames_after_the_known_end_have_no_class_whatever_the_outcome() {
     let mut one = series("a", 0, 6);
     one.set_onsets(Some(0.2), None, 0.6);
     assert_eq!(one.state, [Some(0), Some(1), Some(1), Some(1), None, None]);
     one.set_onsets(Some(0.2), Some(0.4), 0.6);
-    assert_eq!(one.state, [0, 1, 2, 2, 2, 2].map(Some));
+    assert_eq!(one.state, [Some(0), Some(1), Some(2), Some(2), None, None]);
+    // Nor does a table that says more of some series than its end allows.
+    one.state = [0, 1, 2, 2, 2, 2].map(Some).to_vec();
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let table = Table::new(features(), classes(), vec![one]).expect("consistent");
+    table.write(folder.path()).expect("writes");
+    let back = Table::read(folder.path()).expect("reads");
+    assert_eq!(back.series[0].state[3..], [Some(2), None, None]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::training::{Epoch, Observer};
 use super::verdicts::{Spoken, Verdicts};
 use crate::dataset::Table;
 use crate::dataset::series::hex;
+use crate::dataset::target::SLACK_PS;
 use crate::error::{Error, Result};
 use crate::model::meta::AlarmLevel;
 
@@ -113,11 +114,11 @@ fn remove(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The warning probability of a series over time, as far as its outcome is known: near the end of a
-/// series without an event, the labels cannot tell a false alarm from an early one.
+/// The warning probability of a series over time, as far as its outcome is known: near the end the
+/// labels cannot tell a false alarm from an early one. All series end there, those with an event, too.
 #[must_use]
 pub fn trace(series: &Prepared, spoken: &Spoken) -> Trace {
-    let known = |time_ps: f64| series.event_ps.is_some() || time_ps <= series.end_ps + 1e-6;
+    let known = |time_ps: f64| time_ps <= series.end_ps + SLACK_PS;
     let scored = series.verdicts().zip(&spoken.said).filter(|(frame, _)| known(series.time_ps[*frame]));
     let (time_ps, score) =
         scored.map(|(frame, said)| (series.time_ps[frame], f64::from(said.warning))).unzip();
