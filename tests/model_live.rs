@@ -15,27 +15,20 @@ fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Li2SiO3 | Li2O of 1152 atoms, watched by the words of a fix line after `N sideA sideB`.
+/// Cell and potential of the oxide example, watched by the words of a fix line after `N sideA sideB`.
 fn script(every: u32, words: &str, steps: u32) -> String {
     let example = here("examples/oxide-failing");
-    let pairs: String = [
-        ("1 1", "Li-Li"),
-        ("1 2", "Li-Si"),
-        ("1 3", "Li-O"),
-        ("2 2", "Si-Si"),
-        ("2 3", "Si-O"),
-        ("3 3", "O-O"),
-    ]
-    .iter()
-    .map(|(types, name)| format!("pair_coeff {types} {}/pedone.table {name} 8.0\n", example.display()))
-    .collect();
+    let text = std::fs::read_to_string(example.join("in.oxide-failing")).expect("an input script");
+    let (system, _) = text.split_once("timestep").expect("what follows is the run");
+    let file = |name: &str| example.join(name).display().to_string();
+    let system = ["data.li2sio3-li2o", "pedone.table"]
+        .iter()
+        .fold(system.to_owned(), |system, name| system.replace(name, &file(name)));
     format!(
-        "package omp 1\nsuffix omp\nunits metal\natom_style charge\nread_data {}/data.li2sio3-li2o\n\
-         pair_style table linear 8000\n{pairs}neighbor 1.5 bin\nneigh_modify every 2 delay 4 check yes\n\
-         group a id <= 576\ngroup b id > 576\ntimestep 0.002\nfix bath all nvt temp 1400 1400 0.1\n\
-         thermo 500\nfix w all foreshock {every} a b {words}\nthermo_style custom step temp f_w f_w[2] f_w[10]\n\
-         run {steps}\n",
-        example.display()
+        "package omp 1\nsuffix omp\n{system}timestep 0.002\nvelocity all create 1400 1 mom yes\n\
+         fix bath all nvt temp 1400 1400 0.1\nthermo 500\n\
+         fix w all foreshock {every} silicate oxide {words}\n\
+         thermo_style custom step temp f_w f_w[2] f_w[10]\nrun {steps}\n"
     )
 }
 
@@ -61,7 +54,7 @@ fn a_live_runs_verdicts_are_the_replayed_ones_bit_for_bit() {
     let builtin = here("models/builtin.safetensors");
     for (ranks, model) in [(1, "builtin".to_owned()), (2, builtin.display().to_string())] {
         let dir = tempfile::tempdir().expect("a temporary folder");
-        let words = format!("elements Li Si O model {model} mode sync record run.jsonl");
+        let words = format!("elements Li Si O Li O model {model} mode sync record run.jsonl");
         let outcome = machine.run(ranks, dir.path(), &script(100, &words, 5000)).ok();
         // The log says who speaks and what its threshold was chosen for.
         assert_eq!(outcome.lines("warns at").count(), 1, "{}", outcome.text);
@@ -100,9 +93,9 @@ fn without_a_word_about_it_the_model_speaks_where_it_suits() {
         let line = outcome.lines("built-in model").next().unwrap_or("").to_owned();
         (line, outcome.text)
     };
-    let (line, text) = said(100, "elements Li Si O");
+    let (line, text) = said(100, "elements Li Si O Li O");
     assert!(line.contains("warns at"), "{text}");
-    let (line, text) = said(50, "elements Li Si O");
+    let (line, text) = said(50, "elements Li Si O Li O");
     assert!(line.contains("detector cusum") && line.contains("N = '50', expected 100"), "{text}");
     let (line, text) = said(100, "");
     assert!(line.contains("detector cusum") && line.contains("elements = 'none'"), "{text}");
