@@ -153,6 +153,21 @@ fn settings_are_chosen_without_the_test_set() {
 }
 
 #[test]
+fn verdicts_of_another_split_are_refused_and_trained_anew() {
+    let folder = prepared(60);
+    let dir = folder.path();
+    ok(&foreshock(dir, &["train", "plan.yaml", "--only", "threshold"]));
+    let split = "data: {path: data, split: {seed: 2, shares: [0.55, 0.15, 0.15, 0.15], held_out: []}}";
+    std::fs::write(dir.join("plan.yaml"), PLAN.replace("data: {path: data}", split)).expect("written");
+    let output = foreshock(dir, &["evaluate", "plan.yaml", "--draws", "5", "--on", "validation"]);
+    assert_eq!(output.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(message.contains("made with another split of the data: train again"), "{message}");
+    let trained = ok(&foreshock(dir, &["train", "plan.yaml", "--only", "threshold"]));
+    assert!(!trained.contains("nothing to train"), "{trained}");
+}
+
+#[test]
 fn few_runs_are_said_to_be_few() {
     let folder = prepared(9);
     let dir = folder.path();

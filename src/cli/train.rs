@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use anyhow::{Context, Result, bail};
 
 use foreshock::dataset::Table;
+use foreshock::learn::folds;
 use foreshock::learn::plan::{Plan, Recipe, Turn};
 use foreshock::learn::run;
 
@@ -55,11 +56,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     }
     let table = Table::read(&plan.data.path)?;
     let chosen = |recipe: &&Recipe| args.only.is_empty() || args.only.contains(&recipe.name);
+    let split = folds::hash_of(&table, &plan.data)?;
     let mut work: Vec<(&Recipe, u64)> = Vec::new();
     for recipe in plan.methods.iter().filter(chosen) {
         for &seed in plan.seeds_of(recipe) {
             let wanted = args.seed.is_empty() || args.seed.contains(&seed);
-            if wanted && (args.again || !run::is_done(&table, &plan, recipe, seed)) {
+            if wanted && (args.again || !run::is_done(&table, &plan, recipe, seed, &split)) {
                 work.push((recipe, seed));
             }
         }

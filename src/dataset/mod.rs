@@ -24,4 +24,4 @@ pub use feature::{Feature, LABEL_PREFIX};
 pub use series::{Series, Table};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

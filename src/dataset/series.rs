@@ -104,6 +104,12 @@ impl Series {
         }
     }
 
+    /// Everything that runs of one condition share: all factors but those that name the run.
+    #[must_use]
+    pub fn stratum(&self) -> String {
+        stratum(&self.condition)
+    }
+
     /// Puts classes of frames from the onset times: stable, then reconstructing, then unstable, up to
     /// `end_ps`. After it there is none even where the event came before: late frames of unstable series
     /// only would tell the outcome by being there.
@@ -140,6 +146,13 @@ impl Series {
             hash.update(value.to_bits().to_le_bytes());
         }
     }
+}
+
+/// Factors that runs of one condition share.
+pub(crate) fn stratum(condition: &BTreeMap<String, Value>) -> String {
+    const OWN: [&str; 5] = ["seed", "replica", "role", "fold", "name"];
+    let factors = condition.iter().filter(|(key, _)| !OWN.contains(&key.as_str()));
+    factors.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
 }
 
 /// Class at a time, from the onset times.
@@ -205,6 +218,11 @@ impl Table {
     #[must_use]
     pub fn content_hash(&self) -> String {
         self.hash_with(false)
+    }
+
+    /// Series with a class: what can be trained on and scored.
+    pub fn labelled(&self) -> impl Iterator<Item = &Series> {
+        self.series.iter().filter(|series| series.labelled())
     }
 
     /// Position of a feature.

@@ -15,7 +15,7 @@ pub(super) fn settings() -> Settings {
 }
 
 /// A series of `rows` frames of two features that differ between runs and interfaces.
-pub(super) fn series(run: &str, interface: usize, rows: usize) -> Series {
+pub(crate) fn series(run: &str, interface: usize, rows: usize) -> Series {
     let offset = run.bytes().map(f32::from).sum::<f32>() + 10.0 * interface as f32;
     let mut values = Array2::from_shape_fn((rows, 2), |(i, j)| offset + i as f32 + 0.25 * j as f32);
     values[[0, 1]] = f32::NAN;

@@ -1,9 +1,13 @@
 //! Which series train, choose and judge: by lineage, never by window.
 
+use std::collections::BTreeSet;
+
+use sha2::{Digest as _, Sha256};
+
 use super::plan;
-use super::prepare::Prepared;
-use crate::dataset::Table;
+use crate::dataset::series::hex;
 use crate::dataset::split::{HELD_OUT, PILOT, Split};
+use crate::dataset::{Series, Table};
 use crate::error::{Error, Result};
 
 /// What a series is for.
@@ -32,21 +36,39 @@ impl Fold {
     }
 }
 
-/// Assigns every series of a prepared table.
+/// SHA-256 of what every lineage is for: verdicts and models of one split must not pass for those of
+/// another. `lineages` has one entry per fold.
+#[must_use]
+pub fn hash<'a>(lineages: impl Iterator<Item = &'a str>, folds: &[Fold]) -> String {
+    let lines: BTreeSet<String> =
+        lineages.zip(folds).map(|(lineage, fold)| format!("{lineage} {fold:?}\n")).collect();
+    hex(&Sha256::digest(lines.into_iter().collect::<String>().as_bytes()))
+}
+
+/// [`hash`] of a plan's split of a table.
+///
+/// # Errors
+/// As [`assign`].
+pub fn hash_of(table: &Table, data: &plan::Data) -> Result<String> {
+    Ok(hash(table.labelled().map(|s| s.lineage.as_str()), &assign(table, data)?))
+}
+
+/// Assigns every labelled series of a table.
 ///
 /// # Errors
 /// [`Error::Input`] when a run's `fold` factor is none, when only some runs have one, or when runs of
 /// one lineage would be torn apart; what reading or making the split returns.
-pub fn assign(series: &[Prepared], table: &Table, data: &plan::Data) -> Result<Vec<Fold>> {
-    let folds = by_plan(series, table, &data.split)?;
+pub fn assign(table: &Table, data: &plan::Data) -> Result<Vec<Fold>> {
+    let series: Vec<&Series> = table.labelled().collect();
+    let folds = by_plan(&series, table, &data.split)?;
     Ok(match data.turn {
-        Some(turn) => take_turn(series, folds, turn),
+        Some(turn) => take_turn(&series, folds, turn),
         None => folds,
     })
 }
 
 /// Neighbours in order of condition and name get different folds, so that every turn has all conditions.
-fn take_turn(series: &[Prepared], folds: Vec<Fold>, turn: plan::Turn) -> Vec<Fold> {
+fn take_turn(series: &[&Series], folds: Vec<Fold>, turn: plan::Turn) -> Vec<Fold> {
     let mut lineages: Vec<(String, &str)> = series
         .iter()
         .zip(&folds)
@@ -74,19 +96,19 @@ fn take_turn(series: &[Prepared], folds: Vec<Fold>, turn: plan::Turn) -> Vec<Fol
         .collect()
 }
 
-fn by_plan(series: &[Prepared], table: &Table, split: &plan::Split) -> Result<Vec<Fold>> {
+fn by_plan(series: &[&Series], table: &Table, split: &plan::Split) -> Result<Vec<Fold>> {
     let given = series.iter().filter(|s| s.condition.contains_key("fold")).count();
     if given == 0 {
         let split = match split {
             plan::Split::File(path) => Split::read(path, table)?,
             plan::Split::Plan(plan) => Split::new(table, plan.clone())?,
         };
-        return series.iter().map(|one| by_split(one, &split)).collect();
+        return series.iter().copied().map(|one| by_split(one, &split)).collect();
     }
     if given < series.len() {
         return Err(Error::input("fold", format!("{given} of {} series", series.len()), "all or none"));
     }
-    let folds = series.iter().map(by_factor).collect::<Result<Vec<_>>>()?;
+    let folds = series.iter().copied().map(by_factor).collect::<Result<Vec<_>>>()?;
     let mut of_lineage = std::collections::BTreeMap::new();
     for (one, fold) in series.iter().zip(&folds) {
         if of_lineage.insert(&one.lineage, fold).is_some_and(|other| other != fold) {
@@ -97,7 +119,7 @@ fn by_plan(series: &[Prepared], table: &Table, split: &plan::Split) -> Result<Ve
     Ok(folds)
 }
 
-fn by_split(series: &Prepared, split: &Split) -> Result<Fold> {
+fn by_split(series: &Series, split: &Split) -> Result<Fold> {
     let fold = split.fold(&series.lineage);
     Ok(match fold {
         Some("train") => Fold::Train,
@@ -113,7 +135,7 @@ fn by_split(series: &Prepared, split: &Split) -> Result<Fold> {
     })
 }
 
-fn by_factor(series: &Prepared) -> Result<Fold> {
+fn by_factor(series: &Series) -> Result<Fold> {
     let fold = series.condition.get("fold").and_then(|v| v.as_str()).unwrap_or("");
     Ok(match fold {
         "train" => Fold::Train,
@@ -136,19 +158,15 @@ fn by_factor(series: &Prepared) -> Result<Fold> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::tests::series;
     use crate::learn::plan::Turn;
-    use crate::learn::replicas::tests::series;
 
     #[test]
     fn turns_take_every_lineage_once_for_validation_and_none_for_testing() {
         // Two interfaces each; every sixth lineage is for testing.
-        let all: Vec<Prepared> = (0..24)
-            .flat_map(|k| [0, 1].map(|interface| (k, interface)))
-            .map(|(k, interface)| Prepared {
-                interface,
-                ..series(&format!("run{k:02}"), &format!("lineage{k:02}"), None)
-            })
-            .collect();
+        let all: Vec<Series> =
+            (0..24).flat_map(|k| [0, 1].map(|interface| series(&format!("r{k:02}"), interface, 6))).collect();
+        let all: Vec<&Series> = all.iter().collect();
         let folds =
             |k: usize| if k.is_multiple_of(6) { Fold::Test(IN_DOMAIN.to_owned()) } else { Fold::Train };
         let folds: Vec<Fold> = (0..24_usize).flat_map(|k| [folds(k), folds(k)]).collect();
@@ -165,6 +183,16 @@ mod tests {
         }
         let tested = |k: usize| matches!(folds[k], Fold::Test(_));
         assert!((0..all.len()).all(|k| validated[k] == usize::from(!tested(k))));
+    }
+
+    #[test]
+    fn the_hash_follows_every_lineages_fold_and_not_the_number_of_its_runs() {
+        let hash = |lineages: &[&str], folds: &[Fold]| hash(lineages.iter().copied(), folds);
+        let one = hash(&["a", "b"], &[Fold::Train, Fold::Valid]);
+        assert_eq!(one, hash(&["b", "a", "a"], &[Fold::Valid, Fold::Train, Fold::Train]));
+        assert_ne!(one, hash(&["a", "b"], &[Fold::Valid, Fold::Train]));
+        assert_ne!(one, hash(&["a", "c"], &[Fold::Train, Fold::Valid]));
+        assert_ne!(one, hash(&["a", "b"], &[Fold::Train, Fold::Test("b".into())]));
     }
 
     #[test]

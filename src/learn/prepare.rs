@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::dataset::series::stratum;
 use crate::dataset::target::{Horizon, Target};
 use crate::dataset::{Series, Table};
 use crate::error::{Error, Result};
@@ -82,12 +83,10 @@ impl Prepared {
         self.judged.iter().enumerate().filter(|(_, judged)| **judged).map(|(frame, _)| frame)
     }
 
-    /// Everything that runs of one condition share: all factors but those that name the run.
+    /// As [`Series::stratum`].
     #[must_use]
     pub fn stratum(&self) -> String {
-        const OWN: [&str; 5] = ["seed", "replica", "role", "fold", "name"];
-        let factors = self.condition.iter().filter(|(key, _)| !OWN.contains(&key.as_str()));
-        factors.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+        stratum(&self.condition)
     }
 }
 
@@ -98,7 +97,7 @@ pub struct Set {
     pub columns: Vec<String>,
     /// Names of the classes.
     pub classes: Vec<String>,
-    /// The series, in the table's order.
+    /// The series of [`Table::labelled`], in that order.
     pub series: Vec<Prepared>,
     /// Frames of a window.
     pub window: usize,
@@ -127,7 +126,7 @@ impl Set {
         horizon: Horizon,
     ) -> Result<Self> {
         horizon.check()?;
-        let chosen: Vec<&Series> = table.series.iter().filter(|s| s.labelled()).collect();
+        let chosen: Vec<&Series> = table.labelled().collect();
         let Some(first) = chosen.first() else {
             return Err(Error::input("data set", "no labelled series", "at least one"));
         };

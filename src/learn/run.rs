@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::folds::{Fold, assign};
+use super::folds::{self, Fold, assign};
 use super::methods::{self, Lesson};
 use super::plan::{Plan, Recipe};
 use super::prepare::{Prepared, Set};
@@ -37,6 +37,7 @@ struct History<'a> {
     recipe: &'a Recipe,
     seed: u64,
     data_hash: &'a str,
+    split_hash: &'a str,
     seconds: f64,
     epochs: &'a [Epoch],
 }
@@ -47,24 +48,26 @@ struct History<'a> {
 /// What preparing and splitting return.
 pub fn prepare(table: &Table, plan: &Plan, recipe: &Recipe) -> Result<(Set, Vec<Fold>)> {
     let set = Set::new(table, plan.data.task, recipe.window, recipe.every, plan.data.horizon)?;
-    let folds = assign(&set.series, table, &plan.data)?;
-    Ok((set, folds))
+    Ok((set, assign(table, &plan.data)?))
 }
 
-/// What a result depends on: another recipe or other data must not continue, or pass for, this one.
-fn key(table: &Table, plan: &Plan, recipe: &Recipe, seed: u64) -> String {
-    let parts =
-        serde_json::json!([recipe, seed, table.hash, plan.data.split, plan.data.horizon, plan.data.turn]);
+/// What a result depends on: another recipe, other data or another split of them must not continue, or
+/// pass for, this one. `split` is [`folds::hash_of`] the data.
+fn key(table: &Table, plan: &Plan, recipe: &Recipe, seed: u64, split: &str) -> String {
+    let (data, format) = (&plan.data, crate::model::meta::FORMAT);
+    let parts = serde_json::json!([recipe, seed, table.hash, split, data.task, data.horizon, format]);
     hex(&Sha256::digest(parts.to_string().as_bytes()))
 }
 
-/// Whether a method was trained with a seed already, by the same recipe on the same data.
+/// Whether a method was trained with a seed already, by the same recipe on the same data in the same split,
+/// which is [`folds::hash_of`] the data.
 #[must_use]
-pub fn is_done(table: &Table, plan: &Plan, recipe: &Recipe, seed: u64) -> bool {
+pub fn is_done(table: &Table, plan: &Plan, recipe: &Recipe, seed: u64, split: &str) -> bool {
     let folder = plan.folder(recipe, seed);
     let said = std::fs::read_to_string(folder.join(HISTORY)).ok();
     let history = said.and_then(|text| serde_json::from_str::<serde_json::Value>(&text).ok());
-    history.is_some_and(|h| h["key"] == key(table, plan, recipe, seed)) && folder.join(VERDICTS).is_file()
+    history.is_some_and(|h| h["key"] == key(table, plan, recipe, seed, split))
+        && folder.join(VERDICTS).is_file()
 }
 
 /// Trains one method with one seed and writes its folder. Gives whether it came to its end.
@@ -82,7 +85,8 @@ pub fn run(
     let (set, folds) = prepare(table, plan, recipe)?;
     let folder = plan.folder(recipe, seed);
     std::fs::create_dir_all(&folder).map_err(|error| Error::file(&folder, error))?;
-    let key = key(table, plan, recipe, seed);
+    let split_hash = folds::hash(set.series.iter().map(|s| s.lineage.as_str()), &folds);
+    let key = key(table, plan, recipe, seed, &split_hash);
     let checkpoints = folder.join("checkpoint");
     let lesson = Lesson { set: &set, folds: &folds, recipe, seed };
     let trained = methods::train(lesson, Some((&checkpoints, &key)), observer)?;
@@ -97,6 +101,7 @@ pub fn run(
         recipe,
         seed,
         data_hash: &table.hash,
+        split_hash: &split_hash,
         seconds: started.elapsed().as_secs_f64(),
         epochs: &trained.history,
     };

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::prepare::{Prepared, Set};
+use super::prepare::Set;
 use super::run::{PERSIST, trace};
 use super::score::alarms::{Alarms, Trace, quantile};
 use super::score::calibration::{brier, expected_error, reliability};
 use super::score::classes::Confusion;
 use super::score::ranking::{auprc_weighted, auroc_weighted, auroc_within};
-use super::verdicts::Verdicts;
+use super::verdicts::{Spoken, Verdicts};
 use crate::error::{Error, Result};
 use crate::learn::training::largest;
 
@@ -102,7 +102,7 @@ impl Scored {
     /// The verdicts on chosen series.
     ///
     /// # Errors
-    /// [`Error::Input`] when verdicts and data do not fit each other.
+    /// [`Error::Input`] when verdicts and data do not fit each other, or a wanted series has none.
     pub fn new(
         set: &Set,
         verdicts: &Verdicts,
@@ -111,13 +111,15 @@ impl Scored {
     ) -> Result<Self> {
         let mut lineages: Vec<&str> = Vec::new();
         let mut judged = Vec::new();
-        for spoken in verdicts.series.iter().filter(|s| wanted(s.series)) {
-            let one: &Prepared = set
-                .series
-                .get(spoken.series)
-                .filter(|one| one.run == spoken.run && one.interface == spoken.interface)
+        let all: BTreeMap<usize, &Spoken> = verdicts.series.iter().map(|s| (s.series, s)).collect();
+        for (series, one) in set.series.iter().enumerate().filter(|(k, _)| wanted(*k)) {
+            // What is to be scored must have been judged: nothing may be left out in silence.
+            let spoken = all
+                .get(&series)
+                .filter(|spoken| one.run == spoken.run && one.interface == spoken.interface)
                 .ok_or_else(|| {
-                    Error::input("run of the verdicts", &spoken.run, "at its place in the data")
+                    let what = format!("verdicts on run {}, interface {}", one.run, one.interface);
+                    Error::input(what, "none", "those of a method that was not trained on it")
                 })?;
             let frames: Vec<usize> = one.verdicts().collect();
             if frames.len() != spoken.said.len() {
@@ -146,7 +148,7 @@ impl Scored {
                 .collect();
             let trace = trace(one, spoken);
             judged.push(Judged {
-                series: spoken.series,
+                series,
                 run,
                 name: one.run.clone(),
                 reconstructs: one.event_ps.is_none() && one.onset_ps.is_some(),

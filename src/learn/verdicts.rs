@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::folds::Fold;
+use super::folds::{self, Fold};
 use super::prepare::{Prepared, Set};
 use crate::error::{Error, Result};
 use crate::model::stream::Said;
@@ -16,6 +16,8 @@ use crate::model::tensors::Tensors;
 pub struct Verdicts {
     /// Hash of the data set.
     pub data_hash: String,
+    /// Hash of the split: which lineages were not trained on.
+    pub split_hash: String,
     /// One entry per series.
     pub series: Vec<Spoken>,
 }
@@ -36,6 +38,7 @@ pub struct Spoken {
 #[derive(Serialize, Deserialize)]
 struct Index {
     data_hash: String,
+    split_hash: String,
     series: Vec<(usize, String, usize, usize)>,
 }
 
@@ -56,7 +59,8 @@ impl Verdicts {
             let said = say(k, one)?;
             series.push(Spoken { series: k, run: one.run.clone(), interface: one.interface, said });
         }
-        Ok(Self { data_hash: set.hash.clone(), series })
+        let split_hash = folds::hash(set.series.iter().map(|s| s.lineage.as_str()), folds);
+        Ok(Self { data_hash: set.hash.clone(), split_hash, series })
     }
 
     /// Writes them.
@@ -72,6 +76,7 @@ impl Verdicts {
         tensors.insert("warning", &[count], said().map(|s| s.warning).collect());
         let index = Index {
             data_hash: self.data_hash.clone(),
+            split_hash: self.split_hash.clone(),
             series: self
                 .series
                 .iter()
@@ -89,7 +94,8 @@ impl Verdicts {
     pub fn read(path: &Path) -> Result<Self> {
         let (tensors, metadata) = Tensors::read(path)?;
         let text = metadata.get("verdicts").ok_or_else(|| Error::file(path, "not a file of verdicts"))?;
-        let index: Index = serde_json::from_str(text).map_err(|error| Error::file(path, error))?;
+        let index: Index =
+            serde_json::from_str(text).map_err(|error| Error::file(path, format!("{error}: train again")))?;
         let warning = tensors.list("warning").map_err(|error| Error::file(path, error))?;
         let count: usize = index.series.iter().map(|s| s.3).sum();
         let states = tensors.0.get("states").filter(|s| s.shape.len() == 2 && s.shape[0] == count);
@@ -112,6 +118,6 @@ impl Verdicts {
                 Spoken { series, run, interface, said }
             })
             .collect();
-        Ok(Self { data_hash: index.data_hash, series })
+        Ok(Self { data_hash: index.data_hash, split_hash: index.split_hash, series })
     }
 }

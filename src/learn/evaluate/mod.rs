@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::folds::{Fold, IN_DOMAIN, assign};
+use super::folds::{self, Fold, IN_DOMAIN, assign};
 use super::plan::{Group, Plan, Recipe};
 use super::prepare::Set;
 use super::replicas::Replicas;
@@ -86,6 +86,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Hash of what every lineage is for.
+    #[must_use]
+    pub fn split_hash(&self) -> String {
+        folds::hash(self.set.series.iter().map(|s| s.lineage.as_str()), &self.folds)
+    }
+
     /// Names of the test sets, in-domain first.
     #[must_use]
     pub fn tests(&self) -> Vec<String> {
@@ -189,7 +195,7 @@ pub struct Report {
 /// Reads all verdicts of a plan. Methods that are not trained are left out and named.
 ///
 /// # Errors
-/// What preparing returns; [`Error::Input`] when verdicts belong to other data.
+/// What preparing returns; [`Error::File`] when verdicts belong to other data or another split of them.
 pub fn load<'a>(
     plan: &'a Plan,
     prepared: &'a BTreeMap<(Option<usize>, usize), Prepared>,
@@ -208,6 +214,9 @@ pub fn load<'a>(
             let verdicts = Verdicts::read(&path)?;
             if verdicts.data_hash != data.set.hash {
                 return Err(Error::file(&path, "made on another data set: train again"));
+            }
+            if verdicts.split_hash != data.split_hash() {
+                return Err(Error::file(&path, "made with another split of the data: train again"));
             }
             let sets = |k: usize| on.sets_thresholds(&data.folds[k]);
             let level = alarm_level(&data.set, &sets, &verdicts, PERSIST, RATE);
@@ -236,7 +245,7 @@ pub fn prepare(table: &Table, plan: &Plan) -> Result<BTreeMap<(Option<usize>, us
     for recipe in &plan.methods {
         if let std::collections::btree_map::Entry::Vacant(slot) = all.entry(key(recipe)) {
             let set = Set::new(table, plan.data.task, recipe.window, recipe.every, plan.data.horizon)?;
-            let folds = assign(&set.series, table, &plan.data)?;
+            let folds = assign(table, &plan.data)?;
             slot.insert(Prepared { set, folds });
         }
     }

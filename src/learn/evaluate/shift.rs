@@ -94,5 +94,5 @@ fn recalibrated(data: &Prepared, verdicts: &Verdicts, test: &str, local: &[&str]
     }
     // The local runs stand in for calibration runs.
     let level = alarm_level(set, &|k| of_test(k) && is_local(k), &changed, PERSIST, RATE);
-    Scored::new(set, &changed, level.map_or(0.5, |l| l.threshold), &|k| !is_local(k))
+    Scored::new(set, &changed, level.map_or(0.5, |l| l.threshold), &|k| of_test(k) && !is_local(k))
 }
