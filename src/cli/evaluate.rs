@@ -19,7 +19,7 @@ use super::WARNING;
 
 /// Score everything that a plan has trained: tables and figures as JSON, SVG, PNG and one HTML page.
 ///
-/// Every method goes through the same code. Thresholds are chosen on validation and calibration runs,
+/// Every method goes through the same code. Thresholds are chosen on calibration runs,
 /// intervals are 95 % over resampled lineages. The model that is best on validation is copied beside the
 /// report. Exit code 1 says that something of the plan is not trained yet.
 #[derive(Debug, clap::Args)]
@@ -73,7 +73,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     spinner.set_message("reading the data");
     let table = Table::read(&plan.data.path)?;
     let prepared = evaluate::prepare(&table, &plan)?;
-    let (methods, missing) = evaluate::load(&plan, &prepared, on)?;
+    let (methods, missing) = evaluate::load(&plan, &prepared)?;
     let report =
         evaluate::evaluate(&methods, on, args.draws, &mut |what| spinner.set_message(what.to_owned()))?;
     spinner.set_message("figures");

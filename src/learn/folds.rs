@@ -17,7 +17,7 @@ pub enum Fold {
     Train,
     /// Early stopping and choices between methods.
     Valid,
-    /// Thresholds, together with validation.
+    /// Thresholds, and nothing else: validation has chosen the model, so its runs are too quiet.
     Calibrate,
     /// Scored at the end; the name of the test set.
     Test(String),
@@ -27,14 +27,6 @@ pub enum Fold {
 
 /// Name of the test set of unseen lineages.
 pub const IN_DOMAIN: &str = "in-domain";
-
-impl Fold {
-    /// Whether thresholds are chosen on it.
-    #[must_use]
-    pub fn is_chosen_on(&self) -> bool {
-        matches!(self, Self::Valid | Self::Calibrate)
-    }
-}
 
 /// SHA-256 of what every lineage is for: verdicts and models of one split must not pass for those of
 /// another. `lineages` has one entry per fold.

@@ -9,7 +9,7 @@ use super::folds::{self, Fold, assign};
 use super::methods::{self, Lesson};
 use super::plan::{Plan, Recipe};
 use super::prepare::{Prepared, Set};
-use super::score::alarms::{Trace, quantile, threshold};
+use super::score::alarms::{Level, Trace, quantile, threshold};
 use super::training::{Epoch, Observer};
 use super::verdicts::{Spoken, Verdicts};
 use crate::dataset::Table;
@@ -27,7 +27,7 @@ pub const HISTORY: &str = "training.json";
 
 /// Scores in a row that raise an alarm, as the fix's default.
 pub const PERSIST: usize = 3;
-/// Share of stable runs that may alarm where a threshold is chosen.
+/// Wanted share of stable runs that alarm falsely.
 pub const RATE: f64 = 0.05;
 
 /// What a folder says about its training.
@@ -92,7 +92,7 @@ pub fn run(
     let trained = methods::train(lesson, Some((&checkpoints, &key)), observer)?;
     let Some(verdicts) = trained.verdicts else { return Ok(false) };
     if let Some(mut model) = trained.model {
-        model.meta.alarm = alarm_level(&set, &|k| folds[k].is_chosen_on(), &verdicts, PERSIST, RATE);
+        model.meta.alarm = alarm_level(&set, &|k| folds[k] == Fold::Calibrate, &verdicts, PERSIST, RATE);
         model.write(&folder.join(MODEL))?;
     }
     verdicts.write(&folder.join(VERDICTS))?;
@@ -130,8 +130,10 @@ pub fn trace(series: &Prepared, spoken: &Spoken) -> Trace {
     Trace { time_ps, score, event_ps: series.event_ps, end_ps: series.end_ps }
 }
 
-/// The threshold at which at most `rate` of the stable runs among `chosen` series alarm. A run is stable
-/// when none of its interfaces has an event, and alarms when any of them does.
+/// The threshold at which a further stable run alarms with a probability of at most `rate`, from the stable
+/// runs among `chosen` series, or the next best, with the rate that they support. A run is stable when
+/// none of its interfaces has an event, and alarms when any of them does. Runs without any verdict are
+/// no evidence.
 #[must_use]
 pub fn alarm_level(
     set: &Set,
@@ -143,21 +145,19 @@ pub fn alarm_level(
     let mut runs: std::collections::BTreeMap<&str, (bool, f64, f64)> = std::collections::BTreeMap::new();
     for spoken in verdicts.series.iter().filter(|s| chosen(s.series)) {
         let trace = trace(&set.series[spoken.series], spoken);
-        if trace.time_ps.is_empty() {
-            continue;
-        }
         let run = runs.entry(&spoken.run).or_insert((true, f64::NEG_INFINITY, 0.0));
         run.0 &= trace.event_ps.is_none();
-        run.1 = run.1.max(trace.maximum(persist, f64::INFINITY));
-        run.2 = run.2.max(trace.end_ps - trace.time_ps[0]);
+        if let Some(first) = trace.time_ps.first() {
+            run.1 = run.1.max(trace.maximum(persist, f64::INFINITY));
+            run.2 = run.2.max(trace.end_ps - first);
+        }
     }
-    let stable: Vec<(f64, f64)> = runs.values().filter(|r| r.0).map(|r| (r.1, r.2)).collect();
+    let stable: Vec<(f64, f64)> = runs.values().filter(|r| r.0 && r.2 > 0.0).map(|r| (r.1, r.2)).collect();
     let maxima: Vec<f64> = stable.iter().map(|r| r.0).collect();
     let exposures: Vec<f64> = stable.iter().map(|r| r.1).collect();
-    let (threshold, false_alarms) = threshold(&maxima, rate)?;
+    let Level { threshold, false_alarms, rate } = threshold(&maxima, rate)?;
     Some(AlarmLevel {
-        // A probability of 1 can be reached, nothing above it can.
-        threshold: threshold.clamp(f64::MIN_POSITIVE, 1.0),
+        threshold,
         persist: persist as u32,
         rate,
         stable_runs: maxima.len(),

@@ -36,7 +36,7 @@ impl Model {
         }
         if let Some(alarm) = &meta.alarm {
             let text = format!(
-                "{:.4} for {} verdicts in a row: {} of {} stable runs of {} ps alarm (at most {} %)",
+                "{:.4} for {} verdicts in a row: {} of {} stable runs of {} ps alarm (supports {:.1} %)",
                 alarm.threshold,
                 alarm.persist,
                 alarm.false_alarms,

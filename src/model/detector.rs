@@ -87,11 +87,11 @@ pub fn introduction(config: &FixConfig, units: UnitStyle, dt_ps: f64, steps: u64
 /// is k runs, of which none may alarm.
 fn meaning(alarm: &AlarmLevel, planned_ps: f64) -> String {
     let said = format!(
-        "chosen so that at most {} % of {} stable runs of {:.0} ps alarmed ({} did)",
-        100.0 * alarm.rate,
+        "{} of {} stable runs of {:.0} ps alarmed, which supports a false-alarm rate of {:.1} %",
+        alarm.false_alarms,
         alarm.stable_runs,
         alarm.exposure_ps,
-        alarm.false_alarms
+        100.0 * alarm.rate
     );
     if alarm.exposure_ps > 0.0 && planned_ps > alarm.exposure_ps {
         let share = 1.0 - (1.0 - alarm.rate).powf(planned_ps / alarm.exposure_ps);

@@ -29,9 +29,10 @@ pub struct AlarmLevel {
     pub threshold: f64,
     /// Scores in a row that it was chosen for.
     pub persist: u32,
-    /// Largest share of stable runs that were to alarm.
+    /// Probability that a further stable run like those alarms, at most: 5 % where there were enough of
+    /// them, else what they support, (alarms + 1) / (runs + 1).
     pub rate: f64,
-    /// Stable validation runs it was chosen on.
+    /// Stable calibration runs it was chosen on.
     pub stable_runs: usize,
     /// How many of them alarm.
     pub false_alarms: usize,

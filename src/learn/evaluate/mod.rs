@@ -21,17 +21,18 @@ use super::scored::{MEASURES, Scored};
 use super::verdicts::Verdicts;
 use crate::dataset::Table;
 use crate::error::{Error, Result};
+use crate::model::meta::AlarmLevel;
 use shift::{Shift, shift};
 
 /// Which lineages are scored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum On {
-    /// Unseen ones, and other conditions. Thresholds come from validation and calibration.
+    /// Unseen ones, and other conditions.
     #[default]
     Test,
-    /// Those of validation: for choosing settings, while the test set stays untouched. Thresholds come
-    /// from calibration alone. Early stopping has seen these lineages.
+    /// Those of validation: for choosing settings, while the test set stays untouched. Early stopping has
+    /// seen these lineages.
     Validation,
 }
 
@@ -42,15 +43,6 @@ impl On {
         match self {
             Self::Test => matches!(fold, Fold::Test(name) if name == IN_DOMAIN),
             Self::Validation => *fold == Fold::Valid,
-        }
-    }
-
-    /// Whether thresholds are chosen on a fold.
-    #[must_use]
-    pub fn sets_thresholds(self, fold: &Fold) -> bool {
-        match self {
-            Self::Test => fold.is_chosen_on(),
-            Self::Validation => *fold == Fold::Calibrate,
         }
     }
 
@@ -71,8 +63,8 @@ pub struct Method<'a> {
     pub recipe: &'a Recipe,
     /// Prepared data and folds that its verdicts belong to.
     pub data: &'a Prepared,
-    /// Per seed: verdicts and alarm threshold.
-    pub spoken: Vec<(Verdicts, f64)>,
+    /// Per seed: verdicts and alarm threshold, if there were stable runs to choose it on.
+    pub spoken: Vec<(Verdicts, Option<AlarmLevel>)>,
     /// The seeds, in that order.
     pub seeds: Vec<u64>,
 }
@@ -120,8 +112,11 @@ pub struct Row {
     pub seed_deviation: BTreeMap<String, f64>,
     /// Scores on validation, by which the winner is chosen.
     pub validation: BTreeMap<String, f64>,
-    /// Alarm threshold of each seed, for at most [`RATE`] of stable runs.
+    /// Alarm threshold of each seed, chosen on stable calibration runs.
     pub thresholds: Vec<f64>,
+    /// The false-alarm rate that these runs support, the largest of the seeds; [`RATE`] where they are
+    /// enough, none where there are none.
+    pub supported: Option<f64>,
     /// Confusion matrix of the first seed.
     pub confusion: Vec<Vec<f64>>,
     /// Reliability of the first seed's warning.
@@ -170,7 +165,7 @@ pub struct Report {
     pub on: On,
     /// Names of the classes.
     pub classes: Vec<String>,
-    /// Largest share of stable runs that may alarm at a threshold.
+    /// Wanted share of stable runs that alarm falsely.
     pub rate: f64,
     /// What there is.
     pub counts: Vec<Count>,
@@ -199,7 +194,6 @@ pub struct Report {
 pub fn load<'a>(
     plan: &'a Plan,
     prepared: &'a BTreeMap<(Option<usize>, usize), Prepared>,
-    on: On,
 ) -> Result<(Vec<Method<'a>>, Vec<String>)> {
     let (mut methods, mut missing) = (Vec::new(), Vec::new());
     for recipe in &plan.methods {
@@ -218,10 +212,10 @@ pub fn load<'a>(
             if verdicts.split_hash != data.split_hash() {
                 return Err(Error::file(&path, "made with another split of the data: train again"));
             }
-            let sets = |k: usize| on.sets_thresholds(&data.folds[k]);
+            let sets = |k: usize| data.folds[k] == Fold::Calibrate;
             let level = alarm_level(&data.set, &sets, &verdicts, PERSIST, RATE);
             seeds.push(seed);
-            spoken.push((verdicts, level.map_or(0.5, |l| l.threshold)));
+            spoken.push((verdicts, level));
         }
         if !spoken.is_empty() {
             methods.push(Method { recipe, data, spoken, seeds });
@@ -252,6 +246,11 @@ pub fn prepare(table: &Table, plan: &Plan) -> Result<BTreeMap<(Option<usize>, us
     Ok(all)
 }
 
+/// The threshold of a level; of none, that of a probability that is more likely than not.
+pub(super) fn used(level: Option<&AlarmLevel>) -> f64 {
+    level.map_or(0.5, |level| level.threshold)
+}
+
 impl Method<'_> {
     /// The verdicts on a test set, one per seed.
     ///
@@ -260,8 +259,10 @@ impl Method<'_> {
     pub fn scored(&self, wanted: &dyn Fn(&Fold, usize) -> bool) -> Result<Vec<Scored>> {
         self.spoken
             .iter()
-            .map(|(verdicts, threshold)| {
-                Scored::new(&self.data.set, verdicts, *threshold, &|k| wanted(&self.data.folds[k], k))
+            .map(|(verdicts, level)| {
+                Scored::new(&self.data.set, verdicts, used(level.as_ref()), &|k| {
+                    wanted(&self.data.folds[k], k)
+                })
             })
             .collect()
     }
@@ -328,7 +329,8 @@ pub fn evaluate(
             scores,
             seed_deviation,
             validation,
-            thresholds: method.spoken.iter().map(|s| s.1).collect(),
+            thresholds: method.spoken.iter().map(|s| used(s.1.as_ref())).collect(),
+            supported: method.spoken.iter().filter_map(|s| Some(s.1.as_ref()?.rate)).reduce(f64::max),
             confusion: scored[0].confusion(&ones).counts,
             reliability,
             calibration_error,
@@ -356,7 +358,7 @@ pub fn evaluate(
         classes: base.set.classes.clone(),
         rate: RATE,
         counts: counts(base),
-        notes: notes(base, on, methods),
+        notes: notes(base, on),
         winner: best.map(|k| methods[k].recipe.name.clone()),
         winner_seed: shipped.map(|(_, seed)| seed),
         shipped: scores.unwrap_or_default(),
@@ -433,7 +435,7 @@ fn differences(methods: &[Method<'_>], whole: &[Vec<Scored>], best: usize, draws
 }
 
 /// What the data lack for some of the numbers.
-fn notes(data: &Prepared, on: On, methods: &[Method<'_>]) -> Vec<String> {
+fn notes(data: &Prepared, on: On) -> Vec<String> {
     let mut notes = Vec::new();
     let members = |of: &dyn Fn(&Fold) -> bool| -> Vec<&super::prepare::Prepared> {
         let all = data.set.series.iter().zip(&data.folds);
@@ -464,16 +466,24 @@ fn notes(data: &Prepared, on: On, methods: &[Method<'_>]) -> Vec<String> {
     }
     let mut stable: Vec<&str> = Vec::new();
     let mut failing: Vec<&str> = Vec::new();
-    for series in members(&|fold| on.sets_thresholds(fold)) {
+    for series in members(&|fold| *fold == Fold::Calibrate) {
         if series.event_ps.is_some() { &mut failing } else { &mut stable }.push(&series.run);
     }
     stable.retain(|run| !failing.contains(run));
     stable.dedup();
-    if (stable.len() as f64) < 1.0 / RATE && methods.iter().any(|m| !m.spoken.is_empty()) {
+    let places = stable.len() as f64 + 1.0;
+    if stable.is_empty() {
+        notes.push(
+            "No stable calibration run: thresholds are 0.5 and support no false-alarm rate.".to_owned(),
+        );
+    } else if RATE * places < 1.0 {
         notes.push(format!(
-            "Thresholds rest on {} stable runs: none of them may alarm, as {} % of them are less than one run.",
+            "Thresholds rest on {} stable calibration runs: none of them may alarm, and that supports a \
+             false-alarm rate of {:.1} %, not the {} % that are wanted (at least {} runs).",
             stable.len(),
-            100.0 * RATE
+            100.0 / places,
+            100.0 * RATE,
+            (1.0 / RATE).round() - 1.0
         ));
     }
     notes

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Method, Prepared, summarise};
+use super::{Method, Prepared, summarise, used};
 use crate::error::Result;
 use crate::learn::boost::Rows;
 use crate::learn::folds::{Fold, IN_DOMAIN};
@@ -94,5 +94,5 @@ fn recalibrated(data: &Prepared, verdicts: &Verdicts, test: &str, local: &[&str]
     }
     // The local runs stand in for calibration runs.
     let level = alarm_level(set, &|k| of_test(k) && is_local(k), &changed, PERSIST, RATE);
-    Scored::new(set, &changed, level.map_or(0.5, |l| l.threshold), &|k| of_test(k) && !is_local(k))
+    Scored::new(set, &changed, used(level.as_ref()), &|k| of_test(k) && !is_local(k))
 }

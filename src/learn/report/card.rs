@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::learn::evaluate::paper::CONDITIONS;
 use crate::learn::evaluate::{Prepared, Report};
 use crate::learn::folds::Fold;
+use crate::learn::run::RATE;
 use crate::learn::score::bootstrap::Interval;
 use crate::model::Model;
 use crate::model::meta::Kind;
@@ -95,15 +96,17 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
     if let Some(alarm) = &meta.alarm {
         let _ = writeln!(
             text,
-            "- `warn auto`: {:.4}, {} verdicts in a row. Of {} stable runs of validation and calibration with {} ps of \
-             verdicts each (median), {} alarm; at most {} % were to. That is how the threshold was chosen, not a \
-             guarantee for other runs.",
+            "- `warn auto`: {:.4}, {} verdicts in a row. Of {} stable calibration runs with {:.1} ps of verdicts each \
+             (median), {} alarm, which supports a false-alarm rate of {:.1} % in further runs of these conditions and \
+             this length; {} % were wanted. It holds on average over the choice of calibration runs and for no other \
+             conditions.",
             alarm.threshold,
             alarm.persist,
             alarm.stable_runs,
             alarm.exposure_ps,
             alarm.false_alarms,
-            100.0 * alarm.rate
+            100.0 * alarm.rate,
+            100.0 * RATE
         );
     }
     let _ = write!(

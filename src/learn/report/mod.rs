@@ -44,6 +44,7 @@ struct Table1<'a> {
     seed_deviation: &'a BTreeMap<String, f64>,
     validation: &'a BTreeMap<String, f64>,
     thresholds: &'a [f64],
+    supported_false_alarm_rate: Option<f64>,
     paper: Option<BTreeMap<&'static str, f64>>,
 }
 
@@ -82,6 +83,7 @@ fn table1(row: &Row) -> Table1<'_> {
         seed_deviation: &row.seed_deviation,
         validation: &row.validation,
         thresholds: &row.thresholds,
+        supported_false_alarm_rate: row.supported,
         paper: paper(&row.method)
             .map(|p| ["accuracy", "macro_f1", "auc", "lead_ps_median"].into_iter().zip(p).collect()),
     }

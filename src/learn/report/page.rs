@@ -101,14 +101,11 @@ pub fn page(report: &Report, figures: &Figures, pictures: &[(&'static str, Strin
 }
 
 fn head(html: &mut String, report: &Report) {
-    let chosen = match report.on {
-        On::Test => "validation and calibration",
-        On::Validation => "calibration",
-    };
     let _ = write!(
         html,
-        "<p>Data set {}. Thresholds are chosen on {chosen} runs for at most {} % of stable runs with a false \
-         alarm, three verdicts in a row. A miss, and an alarm too late to be of use, leads by 0. Intervals: \
+        "<p>Data set {}. Thresholds are chosen on stable calibration runs so that a further one alarms with a \
+         probability of at most {} %, three verdicts in a row, where they are enough for that; what they \
+         support stands in the table. A miss, and an alarm too late to be of use, leads by 0. Intervals: \
          95 %, bootstrap over lineages. The paper's numbers are its own illustrative placeholders.</p>",
         &report.data_hash[..report.data_hash.len().min(12)],
         100.0 * report.rate
@@ -154,7 +151,7 @@ fn methods(html: &mut String, report: &Report, group: Group) {
     for (_, title, _) in COLUMNS {
         let _ = write!(html, "<th>{title}");
     }
-    html.push_str("<th>sd over seeds: macro-F1, AUROC</tr>");
+    html.push_str("<th>supported, %<th>sd over seeds: macro-F1, AUROC</tr>");
     for row in report.rows.iter().filter(|r| r.group == group) {
         let _ = write!(html, "<tr><td>{}", row.method);
         if group == Group::Comparison {
@@ -165,7 +162,13 @@ fn methods(html: &mut String, report: &Report, group: Group) {
         for (name, _, digits) in COLUMNS {
             let _ = write!(html, "<td>{}", cell(row.scores.get(name), digits));
         }
-        let _ = write!(html, "<td>{} {}</tr>", deviation(row, "macro_f1"), deviation(row, "auroc"));
+        let supported = row.supported.map_or_else(|| "–".to_owned(), |rate| format!("{:.1}", 100.0 * rate));
+        let _ = write!(
+            html,
+            "<td>{supported}<td>{} {}</tr>",
+            deviation(row, "macro_f1"),
+            deviation(row, "auroc")
+        );
     }
     html.push_str("</table>");
 }

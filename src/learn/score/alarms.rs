@@ -55,20 +55,37 @@ impl Trace {
     }
 }
 
-/// The smallest threshold with at most `rate` of the stable series' maxima at or above it, and how many
-/// of them that are. `None` without stable series.
+/// A threshold and what it rests on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Level {
+    /// The threshold, a probability above 0 that can be reached.
+    pub threshold: f64,
+    /// How many of the stable runs reach it.
+    pub false_alarms: usize,
+    /// The false-alarm rate that the runs support: the wanted one, or where they are too few for it,
+    /// (alarms + 1) / (runs + 1).
+    pub rate: f64,
+}
+
+/// The smallest threshold for which a further stable run, exchangeable with those of `maxima`, alarms
+/// with a probability of at most `rate`: k = floor(rate (n + 1)) - 1 of n maxima may lie at or above it,
+/// as the new run's is as likely in any of n + 1 places (conformal, Vovk et al.,
+/// doi:10.1007/978-3-031-06649-8). Where k is negative no threshold supports the rate: the one above
+/// all maxima is taken, which supports 1 / (n + 1). `None` without stable runs.
 #[must_use]
-pub fn threshold(maxima: &[f64], rate: f64) -> Option<(f64, usize)> {
+pub fn threshold(maxima: &[f64], rate: f64) -> Option<Level> {
     if maxima.is_empty() {
         return None;
     }
     let mut sorted = maxima.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
-    let allowed = ((rate * sorted.len() as f64).floor() as usize).min(sorted.len());
-    // Just above the largest maximum that is not allowed to alarm.
-    let level = sorted.get(allowed).copied().unwrap_or(f64::NEG_INFINITY);
-    let threshold = if level.is_finite() { level.next_up() } else { f64::MIN };
-    Some((threshold, sorted.iter().filter(|&&m| m >= threshold).count()))
+    let places = sorted.len() as f64 + 1.0;
+    let allowed = ((rate * places + 1e-9).floor() as usize).saturating_sub(1).min(sorted.len() - 1);
+    // Just above the largest maximum that is not allowed to alarm. A probability of 1 can be reached,
+    // nothing above it can: alarms are counted at what is used.
+    let threshold = sorted[allowed].next_up().clamp(f64::MIN_POSITIVE, 1.0);
+    let false_alarms = sorted.iter().filter(|&&m| m >= threshold).count();
+    Some(Level { threshold, false_alarms, rate: rate.max((false_alarms + 1) as f64 / places) })
 }
 
 /// What the alarms of a set of series came to.
@@ -160,6 +177,7 @@ pub fn quantile(values: &[f64], q: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learn::random::Random;
 
     fn trace(score: &[f64], event_ps: Option<f64>) -> Trace {
         Trace {
@@ -187,12 +205,44 @@ mod tests {
 
     #[test]
     fn the_threshold_allows_the_stated_share_and_not_more() {
-        let maxima: Vec<f64> = (0..20).map(f64::from).collect();
-        let (level, alarms) = threshold(&maxima, 0.1).expect("20 stable series");
-        assert_eq!((level, alarms), (17f64.next_up(), 2));
-        assert_eq!(threshold(&maxima, 0.0).expect("20").1, 0);
-        assert_eq!(threshold(&[1.0, 1.0, 1.0], 0.4).expect("3").1, 0, "ties alarm together or not at all");
+        let maxima: Vec<f64> = (0..19).map(|m| 0.05 * f64::from(m)).collect();
+        // Of 20 places two are above: one known alarm and the next run's.
+        let found = threshold(&maxima, 0.1).expect("19 stable runs");
+        assert_eq!(found, Level { threshold: maxima[17].next_up(), false_alarms: 1, rate: 0.1 });
+        let found = threshold(&maxima, 0.05).expect("19 stable runs");
+        assert_eq!((found.false_alarms, found.rate), (0, 0.05), "19 are just enough for 5 %");
+        let found = threshold(&maxima[..18], 0.05).expect("18 stable runs");
+        assert_eq!((found.threshold, found.false_alarms), (maxima[17].next_up(), 0));
+        assert_eq!(found.rate, 1.0 / 19.0, "what they support, not what was wanted");
+        let tied = threshold(&[0.5; 9], 0.4).expect("9");
+        assert_eq!(tied.false_alarms, 0, "ties alarm together or not at all");
         assert_eq!(threshold(&[], 0.1), None);
+    }
+
+    #[test]
+    fn a_run_that_reaches_certainty_alarms_at_any_threshold_and_is_counted() {
+        let found = threshold(&[1.0, 0.2, f64::INFINITY, 0.1], 0.25).expect("4 stable runs");
+        assert_eq!((found.threshold, found.false_alarms, found.rate), (1.0, 2, 0.6));
+        let found = threshold(&[f64::NEG_INFINITY; 3], 0.25).expect("3 stable runs");
+        assert_eq!((found.threshold, found.false_alarms), (f64::MIN_POSITIVE, 0));
+    }
+
+    /// The promise itself: over many draws of runs, the share of further runs that alarm is at most the
+    /// stated rate, and not far below it where the runs are enough.
+    #[test]
+    fn further_runs_alarm_at_the_stated_rate() {
+        let mut random = Random::new(3, 0xA1A2);
+        for (runs, rate) in [(39, 0.05), (10, 0.05), (30, 0.2)] {
+            let (mut alarms, mut stated, draws) = (0, 0.0, 4000);
+            for _ in 0..draws {
+                let maxima: Vec<f64> = (0..runs).map(|_| random.uniform()).collect();
+                let level = threshold(&maxima, rate).expect("runs");
+                stated = level.rate;
+                alarms += usize::from(random.uniform() >= level.threshold);
+            }
+            let found = alarms as f64 / f64::from(draws);
+            assert!((found - stated).abs() < 0.02, "{runs} runs, {rate}: {found}, stated {stated}");
+        }
     }
 
     #[test]
