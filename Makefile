@@ -217,7 +217,7 @@ bench-encoders: $(AEON_STAMP)
 	@$(VENV_AEON)/bin/python examples/learn/ucr_to_parquet.py target/encoders
 	@for problem in japanese_vowels osu_leaf; do \
 	  $(TRAINER) train examples/learn/$$problem.yaml -j $(JOBS); \
-	  $(TRAINER) evaluate examples/learn/$$problem.yaml -o target/encoders/report/$$problem; \
+	  $(TRAINER) evaluate examples/learn/$$problem.yaml --on test -o target/encoders/report/$$problem; \
 	done
 
 $(TORCH_STAMP): | prerequisites
@@ -240,7 +240,7 @@ bench-train: $(TORCH_STAMP)
 paper: | prerequisites
 	$(call say,tables and figures)
 	@$(TRAINER) train examples/learn/paper.yaml -j $(JOBS)
-	@$(TRAINER) evaluate examples/learn/paper.yaml -o report --ship models
+	@$(TRAINER) evaluate examples/learn/paper.yaml --on test -o report --ship models
 
 bench: setup
 	$(call say,benches)

@@ -84,7 +84,7 @@ fn a_table_becomes_models_a_report_and_a_built_in_model() {
     let dir = folder.path();
     ok(&foreshock(dir, &["train", "plan.yaml"]));
     assert!(ok(&foreshock(dir, &["train", "plan.yaml"])).contains("nothing to train"));
-    ok(&foreshock(dir, &["evaluate", "plan.yaml", "--draws", "20", "--ship", "models"]));
+    ok(&foreshock(dir, &["evaluate", "plan.yaml", "--on", "test", "--draws", "20", "--ship", "models"]));
     let report = dir.join("report");
     let rows = json(&report.join("table1.json"));
     let rows = rows.as_array().expect("a list");
@@ -109,6 +109,10 @@ fn a_table_becomes_models_a_report_and_a_built_in_model() {
     }
     let page = std::fs::read_to_string(report.join("index.html")).expect("the page");
     assert!(page.contains("no runs in this data set"), "test sets of the paper that are not there");
+    let record = std::fs::read_to_string(report.join("test_evaluations.jsonl")).expect("the record");
+    let line: Value = serde_json::from_str(record.trim()).expect("one line, one evaluation");
+    let data = json(&report.join("data.json"));
+    assert_eq!((&line["data"], &line["split"]), (&data["hash"], &data["split_hash"]));
     assert!(page.contains("No configuration was run with several velocities"));
     let shown = ok(&foreshock(dir, &["model", "show", "models/builtin.safetensors", "--json"]));
     let meta: Value = serde_json::from_str(&shown).expect("JSON");
@@ -123,11 +127,12 @@ fn settings_are_chosen_without_the_test_set() {
     let dir = folder.path();
     ok(&foreshock(dir, &["train", "plan.yaml", "--only", "boosting"]));
     // What is not trained is named, and the exit code says so.
-    let output = foreshock(dir, &["evaluate", "plan.yaml", "--on", "validation", "--draws", "10"]);
+    let output = foreshock(dir, &["evaluate", "plan.yaml", "--draws", "10"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("not trained yet: threshold seed 1"));
     let data = json(&dir.join("report/data.json"));
-    assert_eq!(data["on"], "validation");
+    assert_eq!(data["on"], "validation", "unless the test set is asked for");
+    assert!(!dir.join("report/test_evaluations.jsonl").exists());
     assert!(json(&dir.join("report/table2.json")).as_array().is_some_and(Vec::is_empty));
     let page = std::fs::read_to_string(dir.join("report/index.html")).expect("the page");
     assert!(page.contains("No result.") && !page.contains("Table 2"));
@@ -172,7 +177,7 @@ fn few_runs_are_said_to_be_few() {
     let folder = prepared(9);
     let dir = folder.path();
     ok(&foreshock(dir, &["train", "plan.yaml"]));
-    ok(&foreshock(dir, &["evaluate", "plan.yaml", "--draws", "5"]));
+    ok(&foreshock(dir, &["evaluate", "plan.yaml", "--on", "test", "--draws", "5"]));
     let page = std::fs::read_to_string(dir.join("report/index.html")).expect("the page");
-    assert!(page.contains("Thresholds rest on"), "{page}");
+    assert!(page.contains("stable calibration run"), "{page}");
 }

@@ -9,7 +9,9 @@ use foreshock::dataset::Table;
 use foreshock::learn::evaluate::{self, Method, On};
 use foreshock::learn::figures;
 use foreshock::learn::folds::Fold;
+use foreshock::learn::measures::DRAWS;
 use foreshock::learn::plan::{Plan, Turn};
+use foreshock::learn::report::record::Evaluation;
 use foreshock::learn::report::{self, Figures, card};
 use foreshock::learn::run::MODEL;
 use foreshock::model::Model;
@@ -21,9 +23,10 @@ use super::WARNING;
 ///
 /// Every method goes through the same code. Thresholds are chosen on calibration runs,
 /// intervals are 95 % over resampled lineages. The model that is best on validation is copied beside the
-/// report. Exit code 1 says that something of the plan is not trained yet.
+/// report. Evaluations on the test set are noted in the report's test_evaluations.jsonl, with date and hashes of
+/// data, split and plan. Exit code 1 says that something of the plan is not trained yet.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  foreshock evaluate examples/learn/paper.yaml -o report")]
+#[command(after_help = "Example:\n  foreshock evaluate examples/learn/paper.yaml --on validation -o report")]
 pub struct Args {
     /// The plan
     plan: PathBuf,
@@ -34,13 +37,13 @@ pub struct Args {
     #[arg(short, long, default_value = "report", value_name = "DIR")]
     output: PathBuf,
     /// Make the best model on validation the built-in one: write it and its card into this folder
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["turn", "on"])]
+    #[arg(long, value_name = "DIR", conflicts_with = "turn")]
     ship: Option<PathBuf>,
-    /// Lineages to score; validation for choosing settings, while the test set stays untouched
-    #[arg(long, value_enum, default_value_t = Scored::Test)]
+    /// Lineages to score: those of validation, for choosing settings, or at the end the test set, which is noted
+    #[arg(long, value_enum, default_value_t = Scored::Validation)]
     on: Scored,
     /// Resamples for intervals
-    #[arg(long, default_value_t = 200, value_name = "N")]
+    #[arg(long, default_value_t = DRAWS, value_name = "N")]
     draws: usize,
     /// Print scores as JSON instead of text
     #[arg(long)]
@@ -49,10 +52,10 @@ pub struct Args {
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Scored {
-    /// Unseen lineages and other conditions
-    Test,
     /// Lineages of validation
     Validation,
+    /// Unseen lineages and other conditions
+    Test,
 }
 
 /// Runs the command.
@@ -74,8 +77,12 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let table = Table::read(&plan.data.path)?;
     let prepared = evaluate::prepare(&table, &plan)?;
     let (methods, missing) = evaluate::load(&plan, &prepared)?;
-    let report =
+    let mut report =
         evaluate::evaluate(&methods, on, args.draws, &mut |what| spinner.set_message(what.to_owned()))?;
+    if on == On::Test {
+        let evaluation = Evaluation::now(&report.data_hash, &report.split_hash, &plan);
+        report.test_evaluations = evaluation.append(&args.output)?;
+    }
     spinner.set_message("figures");
     let winner = methods.iter().find(|m| Some(&m.recipe.name) == report.winner.as_ref());
     let figures = figures_of(&plan, &methods, winner, on, args.draws)?;

@@ -3,7 +3,8 @@
 //! A lineage stays whole. Its fold follows from a hash of its name and a seed, so that it keeps its
 //! place when the data set grows. Held-out sets come first: runs whose role is `heldout_...`, and runs
 //! with a factor's value that is named. Runs of the pilot, on which thresholds were chosen, are for
-//! nothing else.
+//! nothing else. Neither are nulls, one crystal cut in name only, which nobody would watch: as training
+//! or calibration runs they would make stable runs look quieter than they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -15,11 +16,13 @@ use super::series::{Series, Table, hex};
 use crate::error::{Error, Result};
 
 /// Version of the file's schema.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 /// Folds that a hash decides.
 pub const FOLDS: [&str; 4] = ["train", "validation", "calibration", "test"];
 /// Fold of the runs that thresholds were chosen on.
 pub const PILOT: &str = "pilot";
+/// Fold of the nulls, whose false alarms are counted apart.
+pub const NULL: &str = "null";
 /// Prefix of held-out test sets.
 pub const HELD_OUT: &str = "heldout_";
 
@@ -225,8 +228,8 @@ impl Split {
 /// The fold of a series that no hash decides.
 fn set_aside(series: &Series, plan: &Plan) -> Result<Option<String>> {
     let role = series.factor("role");
-    if role == PILOT {
-        return Ok(Some(PILOT.to_owned()));
+    if [PILOT, NULL].contains(&role.as_str()) {
+        return Ok(Some(role));
     }
     let mut sets: BTreeSet<String> = BTreeSet::new();
     if role.starts_with(HELD_OUT) {
@@ -317,6 +320,7 @@ mod tests {
             let role = match one.run.as_str() {
                 "r0" => "heldout_orientation",
                 "r2" | "r3" => "pilot",
+                "r4" | "r5" => "null",
                 _ => "train",
             };
             one.condition.insert("role".into(), role.into());
@@ -329,7 +333,7 @@ mod tests {
         let split = Split::new(&all, plan.clone()).expect("splits");
         let of = |fold: &str| split.folds[fold].iter().map(String::as_str).collect::<Vec<_>>();
         assert_eq!(of("heldout_orientation"), ["l0"]);
-        assert_eq!(of("pilot"), ["l1"]);
+        assert_eq!((of("pilot"), of("null")), (vec!["l1"], vec!["l2"]));
         assert_eq!(of("heldout_temperature"), ["l3"]);
         assert_eq!(split.held_out().collect::<Vec<_>>(), ["heldout_orientation", "heldout_temperature"]);
 

@@ -100,7 +100,7 @@ impl Horizon {
     /// Whether a series has an event that leaves time for a warning once the baseline has ended.
     #[must_use]
     pub fn warnable(&self, event_ps: Option<f64>, baseline_end_ps: f64) -> bool {
-        event_ps.is_some_and(|event| event - baseline_end_ps >= self.least_lead_ps)
+        event_ps.is_some_and(|event| event - baseline_end_ps >= self.least_lead_ps - SLACK_PS)
     }
 
     /// Whether the event follows at any time within the series, for what is asked "ever": the event is

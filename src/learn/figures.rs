@@ -13,6 +13,7 @@ use super::score::alarms::quantile;
 use super::score::bootstrap::{Interval, resamples};
 use super::score::breakpoint::breakpoint;
 use super::scored::Scored;
+use crate::dataset::target::SLACK_PS;
 use crate::error::Result;
 use crate::model::Model;
 use crate::model::stream::stream;
@@ -112,18 +113,28 @@ pub struct Early {
     pub harmonic_mean: Interval,
 }
 
-/// Alarms by a share of the trajectory: (recall, precision).
-fn early_at(scored: &Scored, weights: &[f64], until: &dyn Fn(f64, f64, Option<f64>) -> f64) -> (f64, f64) {
+/// One series as Fig. 3 sees it.
+struct Course {
+    run: usize,
+    first_ps: f64,
+    end_ps: f64,
+    event_ps: Option<f64>,
+    alarm_ps: Option<f64>,
+    /// Whether the alarm is early enough to be of use.
+    in_time: bool,
+}
+
+/// Alarms until a time per series: (recall, precision). Only an alarm at least the gap before the event
+/// is a hit; a later one counts against precision. A series without such a time does not take part.
+fn early_at(courses: &[Course], weights: &[f64], until: &dyn Fn(&Course) -> Option<f64>) -> (f64, f64) {
     let (mut hit, mut events, mut alarmed) = (0.0, 0.0, 0.0);
-    for judged in &scored.judged {
-        let (trace, weight) = (&judged.trace, weights[judged.run]);
-        let Some(&first) = trace.time_ps.first() else { continue };
-        let limit = until(first, trace.end_ps, trace.event_ps);
-        let alarm = trace.alarm(scored.threshold, PERSIST).is_some_and(|a| a <= limit);
-        let event = trace.event_ps.is_some();
-        events += weight * f64::from(u8::from(event));
+    for course in courses {
+        let Some(limit) = until(course) else { continue };
+        let weight = weights[course.run];
+        let alarm = course.alarm_ps.is_some_and(|a| a <= limit + SLACK_PS);
+        events += weight * f64::from(u8::from(course.event_ps.is_some()));
         alarmed += weight * f64::from(u8::from(alarm));
-        hit += weight * f64::from(u8::from(alarm && event));
+        hit += weight * f64::from(u8::from(alarm && course.in_time));
     }
     (hit / events, hit / alarmed)
 }
@@ -135,25 +146,50 @@ pub fn early(name: &str, scored: &Scored, draws: usize) -> Early {
     let ones = vec![1.0; scored.runs];
     let fractions: Vec<f64> = (1..=40).map(|k| f64::from(k) / 40.0).collect();
     let times: Vec<f64> = (0..=60).map(|k| f64::from(k) * 0.5).collect();
+    let courses: Vec<Course> = scored
+        .judged
+        .iter()
+        .map(|judged| {
+            let trace = &judged.trace;
+            let alarm_ps = trace.alarm(judged.threshold, PERSIST);
+            Course {
+                run: judged.run,
+                first_ps: trace.ready_ps,
+                end_ps: trace.end_ps,
+                event_ps: trace.event_ps,
+                alarm_ps,
+                in_time: trace.lead(alarm_ps, scored.gap_ps) > 0.0,
+            }
+        })
+        .collect();
     let at_fraction = |weights: &[f64], f: f64| {
-        early_at(scored, weights, &|first, end, _| first + f * (end - first) + 1e-9)
+        early_at(&courses, weights, &|c| Some(c.first_ps + f * (c.end_ps - c.first_ps)))
     };
-    // A stable series is given its whole length: its alarm counts against precision at any time.
+    // A stable series is given its whole length: its alarm counts against precision at any time. An event
+    // takes part in as much time before it as there were verdicts.
     let at_time = |weights: &[f64], before: f64| {
-        early_at(scored, weights, &|_, end, event| event.map_or(end, |e| e - before) + 1e-9)
+        early_at(&courses, weights, &|c| match c.event_ps {
+            None => Some(c.end_ps),
+            Some(event) => Some(event - before).filter(|limit| *limit >= c.first_ps - SLACK_PS),
+        })
     };
     type At<'a> = &'a dyn Fn(&[f64], f64) -> (f64, f64);
     let curves = |places: &[f64], at: At<'_>| {
-        let both = [|p: (f64, f64)| p.0, |p: (f64, f64)| p.1];
+        type Pair = (f64, f64);
+        let values: Vec<(f64, Pair, Vec<Pair>)> = places
+            .iter()
+            .map(|&place| (place, at(&ones, place), drawn.iter().map(|w| at(w, place)).collect()))
+            .collect();
+        let both = [|p: &(f64, f64)| p.0, |p: &(f64, f64)| p.1];
         let names = ["recall", "precision"];
         [0, 1].map(|k| Curve {
             name: names[k].to_owned(),
-            points: places
+            points: values
                 .iter()
-                .map(|&place| {
-                    let samples: Vec<f64> = drawn.iter().map(|w| both[k](at(w, place))).collect();
-                    let value = both[k](at(&ones, place));
-                    point([place, value, quantile(&samples, 0.025), quantile(&samples, 0.975)])
+                .map(|(place, value, samples)| {
+                    let interval =
+                        Interval::of(both[k](value), &samples.iter().map(both[k]).collect::<Vec<_>>());
+                    point([*place, interval.value, interval.low, interval.high])
                 })
                 .collect(),
         })
@@ -164,30 +200,26 @@ pub fn early(name: &str, scored: &Scored, draws: usize) -> Early {
     };
     let harmonic = |weights: &[f64]| {
         let (mut right, mut earliness, mut total) = (0.0, 0.0, 0.0);
-        for judged in &scored.judged {
-            let (trace, weight) = (&judged.trace, weights[judged.run]);
-            let Some(&first) = trace.time_ps.first() else { continue };
-            let alarm = trace.alarm(scored.threshold, PERSIST);
-            let in_time = alarm.filter(|&a| trace.event_ps.is_none_or(|e| a <= e - scored.gap_ps));
-            right += weight * f64::from(u8::from(in_time.is_some() == trace.event_ps.is_some()));
-            let decided = alarm.unwrap_or(trace.end_ps);
-            earliness += weight * (decided - first) / (trace.end_ps - first).max(1e-9);
+        for c in &courses {
+            let weight = weights[c.run];
+            let alarmed = if c.event_ps.is_some() { c.in_time } else { c.alarm_ps.is_some() };
+            right += weight * f64::from(u8::from(alarmed == c.event_ps.is_some()));
+            let decided = c.alarm_ps.unwrap_or(c.end_ps).max(c.first_ps);
+            earliness += weight * (decided - c.first_ps) / (c.end_ps - c.first_ps).max(1e-9);
             total += weight;
         }
         let (a, e) = (right / total, earliness / total);
         2.0 * a * (1.0 - e) / (a + 1.0 - e)
     };
-    let spread = |value: f64, values: Vec<f64>| Interval {
-        value,
-        low: quantile(&values, 0.025),
-        high: quantile(&values, 0.975),
+    let spread = |statistic: &dyn Fn(&[f64]) -> f64| {
+        Interval::of(statistic(&ones), &drawn.iter().map(|w| statistic(w)).collect::<Vec<_>>())
     };
     Early {
         method: name.to_owned(),
         by_fraction: curves(&fractions, &at_fraction),
         by_time: curves(&times, &at_time),
-        turning_point: spread(turning(&ones), drawn.iter().map(|w| turning(w)).collect()),
-        harmonic_mean: spread(harmonic(&ones), drawn.iter().map(|w| harmonic(w)).collect()),
+        turning_point: spread(&turning),
+        harmonic_mean: spread(&harmonic),
     }
 }
 
@@ -321,4 +353,34 @@ pub fn importance(
         }
     }
     Ok(result)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn course(event_ps: Option<f64>, alarm_ps: Option<f64>) -> Course {
+        let in_time = event_ps.zip(alarm_ps).is_some_and(|(event, alarm)| alarm <= event - 1.0);
+        Course { run: 0, first_ps: 10.0, end_ps: 50.0, event_ps, alarm_ps, in_time }
+    }
+
+    #[test]
+    fn an_alarm_after_the_event_is_no_hit_and_counts_against_precision() {
+        let courses =
+            [course(Some(30.0), Some(20.0)), course(Some(30.0), Some(35.0)), course(None, Some(45.0))];
+        let by = |time: f64| early_at(&courses, &[1.0], &|_| Some(time));
+        assert_eq!([by(15.0).0, by(25.0).0, by(50.0).0], [0.0, 0.5, 0.5]);
+        assert_eq!([by(25.0).1, by(40.0).1, by(50.0).1], [1.0, 0.5, 1.0 / 3.0]);
+    }
+
+    #[test]
+    fn an_event_takes_part_no_longer_before_it_than_there_were_verdicts() {
+        let courses = [course(Some(30.0), Some(12.0)), course(Some(15.0), Some(11.0))];
+        let until =
+            |before: f64| move |c: &Course| c.event_ps.map(|e| e - before).filter(|l| *l >= c.first_ps);
+        assert_eq!(early_at(&courses, &[1.0], &until(2.0)), (1.0, 1.0));
+        // 15 ps before the second event there was nothing to judge: it is not a miss.
+        assert_eq!(early_at(&courses, &[1.0], &until(15.0)), (1.0, 1.0));
+        assert_eq!(early_at(&courses, &[1.0], &until(19.0)).0, 0.0);
+    }
 }

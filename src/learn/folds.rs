@@ -1,12 +1,12 @@
 //! Which series train, choose and judge: by lineage, never by window.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest as _, Sha256};
 
 use super::plan;
 use crate::dataset::series::hex;
-use crate::dataset::split::{HELD_OUT, PILOT, Split};
+use crate::dataset::split::{HELD_OUT, NULL, PILOT, Split};
 use crate::dataset::{Series, Table};
 use crate::error::{Error, Result};
 
@@ -21,12 +21,16 @@ pub enum Fold {
     Calibrate,
     /// Scored at the end; the name of the test set.
     Test(String),
+    /// One crystal cut in name only: its false alarms are counted apart from all others.
+    Null,
     /// For nothing: the pilot, on which labels were chosen.
     Unused,
 }
 
 /// Name of the test set of unseen lineages.
 pub const IN_DOMAIN: &str = "in-domain";
+/// Name of the test set of temperatures below or above all trained ones of the same system.
+pub const BEYOND: &str = "temperature-beyond";
 
 /// SHA-256 of what every lineage is for: verdicts and models of one split must not pass for those of
 /// another. `lineages` has one entry per fold.
@@ -64,7 +68,7 @@ fn take_turn(series: &[&Series], folds: Vec<Fold>, turn: plan::Turn) -> Vec<Fold
     let mut lineages: Vec<(String, &str)> = series
         .iter()
         .zip(&folds)
-        .filter(|(_, fold)| !matches!(fold, Fold::Test(_) | Fold::Unused))
+        .filter(|(_, fold)| matches!(fold, Fold::Train | Fold::Valid | Fold::Calibrate))
         .map(|(one, _)| (one.stratum(), one.lineage.as_str()))
         .collect();
     lineages.sort();
@@ -95,13 +99,16 @@ fn by_plan(series: &[&Series], table: &Table, split: &plan::Split) -> Result<Vec
             plan::Split::File(path) => Split::read(path, table)?,
             plan::Split::Plan(plan) => Split::new(table, plan.clone())?,
         };
-        return series.iter().copied().map(|one| by_split(one, &split)).collect();
+        let mut folds =
+            series.iter().copied().map(|one| by_split(one, &split)).collect::<Result<Vec<_>>>()?;
+        tell_ends_apart(series, &mut folds);
+        return Ok(folds);
     }
     if given < series.len() {
         return Err(Error::input("fold", format!("{given} of {} series", series.len()), "all or none"));
     }
     let folds = series.iter().copied().map(by_factor).collect::<Result<Vec<_>>>()?;
-    let mut of_lineage = std::collections::BTreeMap::new();
+    let mut of_lineage = BTreeMap::new();
     for (one, fold) in series.iter().zip(&folds) {
         if of_lineage.insert(&one.lineage, fold).is_some_and(|other| other != fold) {
             let expected = "all its runs in one fold: they share their initial structure";
@@ -111,6 +118,26 @@ fn by_plan(series: &[&Series], table: &Table, split: &plan::Split) -> Result<Vec
     Ok(folds)
 }
 
+/// An unseen temperature between trained ones asks for less than one beyond them: the two are different
+/// test sets.
+fn tell_ends_apart(series: &[&Series], folds: &mut [Fold]) {
+    let temperature = |one: &Series| one.condition.get("temperature_k").and_then(serde_json::Value::as_f64);
+    let mut trained: BTreeMap<String, (f64, f64)> = BTreeMap::new();
+    for (one, _) in series.iter().zip(folds.iter()).filter(|(_, fold)| **fold == Fold::Train) {
+        if let Some(t) = temperature(one) {
+            let range = trained.entry(one.factor("system")).or_insert((t, t));
+            *range = (range.0.min(t), range.1.max(t));
+        }
+    }
+    for (one, fold) in series.iter().zip(folds) {
+        let of_set = matches!(fold, Fold::Test(name) if name == "temperature");
+        let range = temperature(one).zip(trained.get(&one.factor("system")));
+        if of_set && range.is_some_and(|(t, (low, high))| t < *low || t > *high) {
+            *fold = Fold::Test(BEYOND.to_owned());
+        }
+    }
+}
+
 fn by_split(series: &Series, split: &Split) -> Result<Fold> {
     let fold = split.fold(&series.lineage);
     Ok(match fold {
@@ -118,6 +145,7 @@ fn by_split(series: &Series, split: &Split) -> Result<Fold> {
         Some("validation") => Fold::Valid,
         Some("calibration") => Fold::Calibrate,
         Some("test") => Fold::Test(IN_DOMAIN.to_owned()),
+        Some(NULL) => Fold::Null,
         Some(PILOT) => Fold::Unused,
         Some(other) => match other.strip_prefix(HELD_OUT) {
             Some(name) => Fold::Test(name.to_owned()),
@@ -175,6 +203,26 @@ mod tests {
         }
         let tested = |k: usize| matches!(folds[k], Fold::Test(_));
         assert!((0..all.len()).all(|k| validated[k] == usize::from(!tested(k))));
+    }
+
+    #[test]
+    fn temperatures_beyond_the_trained_ones_of_a_system_are_a_set_of_their_own() {
+        let at = |run: &str, system: &str, t: i64| {
+            let mut one = series(run, 0, 6);
+            one.condition.extend([("system".into(), system.into()), ("temperature_k".into(), t.into())]);
+            one
+        };
+        let all = [
+            at("a", "x", 1000),
+            at("b", "x", 1200),
+            at("c", "x", 1100),
+            at("d", "x", 1250),
+            at("e", "y", 1250),
+        ];
+        let unseen = || Fold::Test("temperature".into());
+        let mut folds = vec![Fold::Train, Fold::Train, unseen(), unseen(), unseen()];
+        tell_ends_apart(&all.iter().collect::<Vec<_>>(), &mut folds);
+        assert_eq!(folds[2..], [unseen(), Fold::Test(BEYOND.into()), unseen()]);
     }
 
     #[test]

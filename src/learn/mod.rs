@@ -6,6 +6,7 @@ pub mod figures;
 pub mod folds;
 pub mod inputs;
 pub mod logistic;
+pub mod measures;
 pub mod methods;
 #[cfg(feature = "train")]
 pub mod network;

@@ -13,7 +13,7 @@ use crate::dataset::series::stratum;
 use crate::dataset::target::{Horizon, Target};
 use crate::dataset::{Series, Table};
 use crate::error::{Error, Result};
-use crate::window::{MIN_WINDOW, Settings, WindowStage};
+use crate::window::{MIN_WINDOW, Phase, Settings, WindowStage};
 
 /// What is to be told apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +49,11 @@ pub struct Prepared {
     pub baseline: Option<Vec<[f64; 2]>>,
     /// Frames with a verdict.
     pub judged: Vec<bool>,
+    /// Frames in which the interface had no surface left: each counts as a verdict over any threshold, as in
+    /// the fix.
+    pub lost: Vec<bool>,
+    /// Time of the first verdict, ps; where there is none, when it was due.
+    pub ready_ps: f64,
     /// First frame that any window holds.
     pub first: usize,
     /// Instability index and CUSUM at each frame, NaN where there is none.
@@ -61,7 +66,7 @@ pub struct Prepared {
     pub event_ps: Option<f64>,
     /// Begin of the reconstruction, ps.
     pub onset_ps: Option<f64>,
-    /// Time of the last frame, ps.
+    /// Up to here it is known whether the event has happened, ps.
     pub end_ps: f64,
 }
 
@@ -103,6 +108,8 @@ pub struct Set {
     pub window: usize,
     /// Time between frames, ps; NaN where they are not equally spaced.
     pub sample_ps: f64,
+    /// Every how many frames of the recording are seen.
+    pub every: usize,
     /// How the fix was set, where it recorded the series.
     pub settings: Option<Settings>,
     /// What is warned of.
@@ -165,6 +172,7 @@ impl Set {
             series,
             window,
             sample_ps: first.sample_ps * every as f64,
+            every,
             settings,
             horizon,
             hash: table.hash.clone(),
@@ -198,6 +206,7 @@ fn recorded(series: &Series, settings: &Settings, every: u64, horizon: Horizon) 
         .map_err(|error| Error::Limit(error.to_string()))?;
     let mut prepared = empty(series, frames, width);
     prepared.first = frames;
+    prepared.ready_ps = settings.baseline_end_ps();
     for row in 0..series.time_ps.len() {
         let mut frame = series.frame(row);
         if !frame.index.is_multiple_of(every) {
@@ -206,7 +215,9 @@ fn recorded(series: &Series, settings: &Settings, every: u64, horizon: Horizon) 
         frame.index /= every;
         let place = (frame.index - start) as usize;
         prepared.time_ps[place] = frame.time_ps;
-        let Some(message) = stage.push(&frame)?.message else { continue };
+        let output = stage.push(&frame)?;
+        prepared.lost[place] = output.phase == Phase::NoSurface;
+        let Some(message) = output.message else { continue };
         let known = message.features.nrows();
         // The first window brings the rows before it; later ones what fell into a pause.
         for (k, values) in message.features.rows().into_iter().enumerate() {
@@ -218,6 +229,7 @@ fn recorded(series: &Series, settings: &Settings, every: u64, horizon: Horizon) 
         if prepared.baseline.is_none() {
             prepared.baseline = Some(message.baseline.to_vec());
             prepared.first = place + 1 - known;
+            prepared.ready_ps = frame.time_ps;
         }
         prepared.judged[place] = true;
         prepared.model_free[place] = [message.index, message.cusum];
@@ -239,6 +251,7 @@ fn plain(series: &Series, task: Task, horizon: Horizon) -> Prepared {
         };
         prepared.judged[frame] = judged;
         if judged {
+            prepared.ready_ps = prepared.ready_ps.min(series.time_ps[frame]);
             target(&mut prepared, series, frame, frame, horizon);
         }
     }
@@ -257,6 +270,8 @@ fn empty(series: &Series, frames: usize, width: usize) -> Prepared {
         rows: vec![f32::NAN; frames * width],
         baseline: None,
         judged: vec![false; frames],
+        lost: vec![false; frames],
+        ready_ps: series.end_ps,
         first: 0,
         model_free: vec![[f64::NAN; 2]; frames],
         state: vec![None; frames],
@@ -281,6 +296,8 @@ mod tests {
     use super::*;
     use crate::dataset::Feature;
     use crate::frame::Condition;
+    use crate::learn::verdicts::Spoken;
+    use crate::model::stream::Said;
     use crate::registry;
     use crate::window::synthetic;
 
@@ -336,6 +353,23 @@ mod tests {
         assert!(one.state[..first].iter().all(Option::is_none));
         assert_eq!(set.columns.len(), one.width);
         assert!(one.baseline.as_ref().expect("a baseline")[0][1] > 0.0);
+    }
+
+    #[test]
+    fn a_lost_surface_alarms_and_one_that_was_never_there_is_never_judged() {
+        let mut table = table(1..3, 200);
+        table.series[0].standing[150..].fill(Condition::NoSurface);
+        table.series[1].standing.fill(Condition::NoSurface);
+        let set = prepare(&table);
+        let [lost, never] = set.series.as_slice() else { panic!("two series") };
+        assert!(!lost.lost[149] && lost.lost[150..].iter().all(|l| *l));
+        assert_eq!(lost.verdicts().last(), Some(149));
+        assert!(never.verdicts().next().is_none() && never.lost.iter().all(|l| *l));
+        assert!((never.ready_ps - 7.5).abs() < 1e-9, "{}", never.ready_ps);
+        let said = vec![Said { states: vec![1.0, 0.0, 0.0], warning: 0.0 }; lost.verdicts().count()];
+        let spoken = Spoken { series: 0, run: lost.run.clone(), interface: 0, said };
+        let trace = crate::learn::run::trace(lost, &spoken);
+        assert_eq!(trace.alarm(1.0, 3), Some(lost.time_ps[152]));
     }
 
     #[test]

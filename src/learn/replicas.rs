@@ -2,23 +2,27 @@
 //!
 //! Enters: labels of replicas; no model has a part in it. Leaves: how often their outcomes differ, how
 //! far their events lie apart, and how well the others of a configuration foretell one of them at every
-//! time. A method that knew everything about the start and nothing of what follows could not do
-//! better; one that watches the run may.
+//! time. For the conditions that were replicated, and for no others, that is a bound: a method that knew
+//! everything about the start and nothing of what follows could not do better; one that watches the run
+//! may.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::evaluate::{On, Prepared, summarise};
+use super::evaluate::{On, Prepared};
+use super::measures::Measured;
 use super::prepare;
-use super::score::alarms::{Trace, quantile};
+use super::score::alarms::Trace;
 use super::score::bootstrap::{Interval, resamples};
 use super::scored::{Judged, Point, Scored, THIN};
 
 /// Replicas of all configurations.
 #[derive(Debug, Clone, Serialize)]
 pub struct Replicas {
-    /// Interfaces of configurations with at least two runs.
+    /// Configurations with at least two runs: what is resampled.
+    pub lineages: usize,
+    /// Their interfaces.
     pub interfaces: usize,
     /// Their runs' interfaces.
     pub series: usize,
@@ -47,14 +51,18 @@ impl Replicas {
             return None;
         }
         let groups: Vec<Group<'_>> = groups.into_values().collect();
+        // The two interfaces of a configuration are one lineage and are drawn together.
+        let mut lineages: Vec<&str> = groups.iter().map(|members| members[0].1.lineage.as_str()).collect();
+        lineages.dedup();
+        let of_group: Vec<usize> = groups
+            .iter()
+            .filter_map(|members| lineages.iter().position(|l| *l == members[0].1.lineage))
+            .collect();
+        let each = |drawn: &[f64]| of_group.iter().map(|&lineage| drawn[lineage]).collect::<Vec<f64>>();
         let spread = |statistic: &dyn Fn(&[f64]) -> f64| {
             let drawn: Vec<f64> =
-                resamples(groups.len(), draws, 1).iter().map(|weights| statistic(weights)).collect();
-            Interval {
-                value: statistic(&vec![1.0; groups.len()]),
-                low: quantile(&drawn, 0.025),
-                high: quantile(&drawn, 0.975),
-            }
+                resamples(lineages.len(), draws, 1).iter().map(|drawn| statistic(&each(drawn))).collect();
+            Interval::of(statistic(&vec![1.0; groups.len()]), &drawn)
         };
         let pairs: Vec<(f64, f64)> = groups.iter().map(|members| differing(members)).collect();
         let squares: Vec<(f64, f64)> = groups.iter().map(|members| scatter(members)).collect();
@@ -66,12 +74,13 @@ impl Replicas {
         };
         let forecast = forecast(data, &groups);
         Some(Self {
+            lineages: lineages.len(),
             interfaces: groups.len(),
             series: groups.iter().map(Vec::len).sum(),
             other_outcome: spread(&|weights| ratio(&pairs, weights)),
             event_deviation_ps: spread(&|weights| ratio(&squares, weights).sqrt()),
-            scores: summarise(&[forecast], draws)
-                .0
+            scores: Measured::new(&[forecast], draws, 1)
+                .scores()
                 .into_iter()
                 .filter(|(name, _)| {
                     ["accuracy", "macro_f1", "auc", "auroc", "auroc_within", "auprc"].contains(&name.as_str())
@@ -130,6 +139,7 @@ fn forecast(data: &Prepared, groups: &[Group<'_>]) -> Scored {
                     warning: one.warning[frame],
                     p_states: (0..classes).map(share).collect(),
                     p_warning: positive / warnings.len() as f64,
+                    time_ps: one.time_ps[frame],
                 })
             });
             judged.push(Judged {
@@ -144,7 +154,9 @@ fn forecast(data: &Prepared, groups: &[Group<'_>]) -> Scored {
                     score: Vec::new(),
                     event_ps: one.event_ps,
                     end_ps: one.end_ps,
+                    ready_ps: one.ready_ps,
                 },
+                threshold: 1.0,
             });
         }
     }
@@ -152,7 +164,6 @@ fn forecast(data: &Prepared, groups: &[Group<'_>]) -> Scored {
         judged,
         runs: lineages.len(),
         classes,
-        threshold: 1.0,
         gap_ps: data.set.horizon.gap_ps,
         horizon_ps: data.set.horizon.horizon_ps,
         warnable_ps: data.set.horizon.least_lead_ps,
@@ -169,11 +180,8 @@ pub(super) mod tests {
     pub fn series(run: &str, lineage: &str, event_ps: Option<f64>) -> prepare::Prepared {
         let frames = 60;
         let time_ps: Vec<f64> = (0..frames).map(f64::from).collect();
-        let target = |t: &f64| match event_ps {
-            Some(event) if *t >= event - 1.0 => None,
-            Some(event) => Some(event <= t + 10.0),
-            None => (*t <= 49.0).then_some(false),
-        };
+        let horizon = crate::dataset::target::Horizon::default();
+        let target = |t: &f64| horizon.target(*t, event_ps, 59.0).value().map(|v| v == 1);
         prepare::Prepared {
             run: run.into(),
             lineage: lineage.into(),
@@ -184,6 +192,8 @@ pub(super) mod tests {
             rows: vec![0.0; 60],
             baseline: None,
             judged: vec![true; 60],
+            lost: vec![false; 60],
+            ready_ps: 0.0,
             first: 0,
             model_free: vec![[0.0; 2]; 60],
             state: time_ps
@@ -206,6 +216,7 @@ pub(super) mod tests {
             series,
             window: 8,
             sample_ps: 1.0,
+            every: 1,
             settings: None,
             horizon: crate::dataset::target::Horizon::default(),
             hash: String::new(),

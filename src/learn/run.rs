@@ -120,14 +120,24 @@ fn remove(folder: &Path) -> Result<()> {
 }
 
 /// The warning probability of a series over time, as far as its outcome is known: near the end the
-/// labels cannot tell a false alarm from an early one. All series end there, those with an event, too.
+/// labels cannot tell a false alarm from an early one. All series end there, those with an event, too. A
+/// lost surface is a score above any threshold.
 #[must_use]
 pub fn trace(series: &Prepared, spoken: &Spoken) -> Trace {
-    let known = |time_ps: f64| time_ps <= series.end_ps + SLACK_PS;
-    let scored = series.verdicts().zip(&spoken.said).filter(|(frame, _)| known(series.time_ps[*frame]));
-    let (time_ps, score) =
-        scored.map(|(frame, said)| (series.time_ps[frame], f64::from(said.warning))).unzip();
-    Trace { time_ps, score, event_ps: series.event_ps, end_ps: series.end_ps }
+    let mut said = spoken.said.iter();
+    let (mut time_ps, mut score) = (Vec::new(), Vec::new());
+    for frame in 0..series.frames() {
+        let one = match (series.judged[frame], series.lost[frame]) {
+            (true, _) => said.next().map(|said| f64::from(said.warning)),
+            (false, true) => Some(f64::INFINITY),
+            (false, false) => None,
+        };
+        if let Some(one) = one.filter(|_| series.time_ps[frame] <= series.end_ps + SLACK_PS) {
+            time_ps.push(series.time_ps[frame]);
+            score.push(one);
+        }
+    }
+    Trace { time_ps, score, event_ps: series.event_ps, end_ps: series.end_ps, ready_ps: series.ready_ps }
 }
 
 /// The threshold at which a further stable run alarms with a probability of at most `rate`, from the stable
@@ -148,7 +158,7 @@ pub fn alarm_level(
         let run = runs.entry(&spoken.run).or_insert((true, f64::NEG_INFINITY, 0.0));
         run.0 &= trace.event_ps.is_none();
         if let Some(first) = trace.time_ps.first() {
-            run.1 = run.1.max(trace.maximum(persist, f64::INFINITY));
+            run.1 = run.1.max(trace.maximum(persist));
             run.2 = run.2.max(trace.end_ps - first);
         }
     }

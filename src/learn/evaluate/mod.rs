@@ -3,6 +3,7 @@
 //! Enters: a plan whose methods are trained. Leaves: a [`Report`], all of it plain data; drawing and
 //! writing are in [`super::report`].
 
+pub mod order;
 pub mod paper;
 pub mod shift;
 
@@ -11,18 +12,24 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::folds::{self, Fold, IN_DOMAIN, assign};
+use super::measures::{MEASURES, Measured};
 use super::plan::{Group, Plan, Recipe};
 use super::prepare::Set;
 use super::replicas::Replicas;
+use super::report::record::Evaluation;
 use super::run::{PERSIST, RATE, VERDICTS, alarm_level};
-use super::score::bootstrap::{Interval, resamples};
+use super::score::bootstrap::Interval;
 use super::score::calibration::Bin;
-use super::scored::{MEASURES, Scored};
+use super::scored::Scored;
 use super::verdicts::Verdicts;
 use crate::dataset::Table;
 use crate::error::{Error, Result};
 use crate::model::meta::AlarmLevel;
+use order::{Order, order};
 use shift::{Shift, shift};
+
+/// What differences between methods are given of.
+pub(super) const COMPARED: [&str; 5] = ["macro_f1", "auroc", "auprc", "lead_ps_mean", "lead_ps_mean_matched"];
 
 /// Which lineages are scored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -50,7 +57,7 @@ impl On {
     #[must_use]
     pub fn shows(self, fold: &Fold) -> bool {
         match (self, fold) {
-            (_, Fold::Unused) | (Self::Validation, Fold::Test(_)) => false,
+            (_, Fold::Null | Fold::Unused) | (Self::Validation, Fold::Test(_)) => false,
             (Self::Test, Fold::Test(name)) => name == IN_DOMAIN,
             (_, Fold::Train | Fold::Valid | Fold::Calibrate) => true,
         }
@@ -129,7 +136,7 @@ pub struct Row {
 /// A difference between two methods on the same runs.
 #[derive(Debug, Clone, Serialize)]
 pub struct Difference {
-    /// The better on validation.
+    /// The better on validation, or in the paper.
     pub winner: String,
     /// The other.
     pub other: String,
@@ -137,6 +144,18 @@ pub struct Difference {
     pub measure: String,
     /// Winner minus other.
     pub difference: Interval,
+}
+
+/// A method on nulls: one crystal cut in name only, where every alarm is false. They have no part in any
+/// other number.
+#[derive(Debug, Clone, Serialize)]
+pub struct Null {
+    /// The method.
+    pub method: String,
+    /// Lineages.
+    pub lineages: usize,
+    /// False alarms per 100 runs, mean over seeds.
+    pub false_alarms_per_100: Interval,
 }
 
 /// How many series there are of what.
@@ -161,6 +180,10 @@ pub struct Count {
 pub struct Report {
     /// Hash of the data set.
     pub data_hash: String,
+    /// Hash of what every lineage is for.
+    pub split_hash: String,
+    /// Evaluations on the test set so far, this one included; empty on validation.
+    pub test_evaluations: Vec<Evaluation>,
     /// What was scored.
     pub on: On,
     /// Names of the classes.
@@ -181,6 +204,10 @@ pub struct Report {
     pub rows: Vec<Row>,
     /// Winner minus each other method.
     pub differences: Vec<Difference>,
+    /// The paper's order of methods, pair by pair.
+    pub order: Vec<Order>,
+    /// Methods on nulls; empty where there are none or they are not to be looked at.
+    pub nulls: Vec<Null>,
     /// Methods on other conditions.
     pub shifts: Vec<Shift>,
     /// What runs of one configuration say of each other.
@@ -268,36 +295,6 @@ impl Method<'_> {
     }
 }
 
-/// Means over seeds of [`MEASURES`], with intervals over runs and deviations over seeds.
-pub(super) fn summarise(
-    seeds: &[Scored],
-    draws: usize,
-) -> (BTreeMap<String, Interval>, BTreeMap<String, f64>) {
-    let Some(first) = seeds.first() else { return Default::default() };
-    let mean = |weights: &[f64]| -> Vec<f64> {
-        let all: Vec<Vec<f64>> = seeds.iter().map(|s| s.measure(weights)).collect();
-        (0..MEASURES.len()).map(|k| all.iter().map(|m| m[k]).sum::<f64>() / all.len() as f64).collect()
-    };
-    // Every resample is measured once, all measures together.
-    let drawn: Vec<Vec<f64>> = resamples(first.runs, draws, 1).iter().map(|weights| mean(weights)).collect();
-    let whole = mean(&vec![1.0; first.runs]);
-    let single: Vec<Vec<f64>> = seeds.iter().map(|s| s.measure(&vec![1.0; s.runs])).collect();
-    let mut scores = BTreeMap::new();
-    let mut deviations = BTreeMap::new();
-    for (k, name) in MEASURES.iter().enumerate() {
-        let column: Vec<f64> = drawn.iter().map(|d| d[k]).collect();
-        let low = super::score::alarms::quantile(&column, 0.025);
-        let high = super::score::alarms::quantile(&column, 0.975);
-        scores.insert((*name).to_owned(), Interval { value: whole[k], low, high });
-        if single.len() > 1 && whole[k].is_finite() {
-            let variance =
-                single.iter().map(|s| (s[k] - whole[k]).powi(2)).sum::<f64>() / (single.len() - 1) as f64;
-            deviations.insert((*name).to_owned(), variance.sqrt());
-        }
-    }
-    (scores, deviations)
-}
-
 /// Scores all methods. `draws` resamples per interval; `progress` hears of each step.
 ///
 /// # Errors
@@ -314,46 +311,56 @@ pub fn evaluate(
     let base = any.data;
     let in_domain = |fold: &Fold, _: usize| on.scores(fold);
     let mut rows = Vec::new();
-    let mut whole: Vec<Vec<Scored>> = Vec::new();
+    let (mut whole, mut measured): (Vec<Vec<Scored>>, Vec<Measured>) = Default::default();
+    let mut nulls = Vec::new();
     for method in methods {
         progress(&method.recipe.name);
         let scored = method.scored(&in_domain)?;
-        let (scores, seed_deviation) = summarise(&scored, draws);
+        let own = Measured::new(&scored, draws, IN_DOMAIN_STREAM);
         let chosen = method.scored(&|fold, _| *fold == Fold::Valid)?;
         let validation = validation(&chosen);
-        let ones = vec![1.0; scored[0].runs];
-        let (reliability, calibration_error, _) = scored[0].calibration();
+        let (reliability, calibration_error) = scored[0].calibration();
+        if on == On::Test && method.recipe.group == Group::Comparison {
+            nulls.extend(null(method, draws)?);
+        }
         rows.push(Row {
             method: method.recipe.name.clone(),
             group: method.recipe.group,
-            scores,
-            seed_deviation,
+            scores: own.scores(),
+            seed_deviation: own.deviations(),
             validation,
             thresholds: method.spoken.iter().map(|s| used(s.1.as_ref())).collect(),
             supported: method.spoken.iter().filter_map(|s| Some(s.1.as_ref()?.rate)).reduce(f64::max),
-            confusion: scored[0].confusion(&ones).counts,
+            confusion: scored[0].confusion().counts,
             reliability,
             calibration_error,
         });
         whole.push(scored);
+        measured.push(own);
     }
     let best = (0..methods.len())
         .filter(|&k| methods[k].recipe.group == Group::Comparison && methods[k].recipe.ships())
         .max_by(|&a, &b| rank(&rows[a]).total_cmp(&rank(&rows[b])));
     let shipped = best.map(|k| best_seed(&methods[k])).transpose()?;
-    let scores = best.zip(shipped).map(|(k, (place, _))| summarise(&whole[k][place..=place], draws).0);
+    let scores = best
+        .zip(shipped)
+        .map(|(k, (place, _))| Measured::new(&whole[k][place..=place], draws, IN_DOMAIN_STREAM).scores());
     progress("differences");
-    let differences = best.map_or_else(Vec::new, |best| differences(methods, &whole, best, draws));
+    let differences = best.map_or_else(Vec::new, |best| differences(methods, &measured, best));
     let mut shifts = Vec::new();
     let tests = if on == On::Test { base.tests() } else { Vec::new() };
-    for test in tests {
-        for method in methods.iter().filter(|m| m.recipe.group == Group::Comparison) {
-            progress(&format!("{test}: {}", method.recipe.name));
-            shifts.push(shift(method, &test, draws)?);
+    for (test, stream) in tests.iter().zip(IN_DOMAIN_STREAM..) {
+        for (method, own) in methods.iter().zip(&measured) {
+            if method.recipe.group == Group::Comparison {
+                progress(&format!("{test}: {}", method.recipe.name));
+                shifts.push(shift(method, test, own, draws, stream)?);
+            }
         }
     }
     Ok(Report {
         data_hash: base.set.hash.clone(),
+        split_hash: base.split_hash(),
+        test_evaluations: Vec::new(),
         on,
         classes: base.set.classes.clone(),
         rate: RATE,
@@ -364,21 +371,33 @@ pub fn evaluate(
         shipped: scores.unwrap_or_default(),
         rows,
         differences,
+        order: order(methods, &measured),
+        nulls,
         shifts,
         replicas: Replicas::of(base, on, draws),
     })
 }
 
+/// The first stream of resamples: of the lineages that all methods are compared on.
+const IN_DOMAIN_STREAM: u64 = 1;
+
+/// A method's false alarms on nulls, if there are any.
+fn null(method: &Method<'_>, draws: usize) -> Result<Option<Null>> {
+    let scored = method.scored(&|fold, _| *fold == Fold::Null)?;
+    let lineages = scored.first().map_or(0, |s| s.runs);
+    let name = "false_alarms_per_100";
+    Ok((lineages > 0).then(|| Null {
+        method: method.recipe.name.clone(),
+        lineages,
+        false_alarms_per_100: Measured::new(&scored, draws, IN_DOMAIN_STREAM).scores()[name],
+    }))
+}
+
 /// Mean over seeds of what is measured on validation.
 fn validation(seeds: &[Scored]) -> BTreeMap<String, f64> {
-    let all: Vec<Vec<f64>> =
-        seeds.iter().filter(|s| s.runs > 0).map(|s| s.measure(&vec![1.0; s.runs])).collect();
-    MEASURES
-        .iter()
-        .enumerate()
-        .map(|(k, name)| ((*name).to_owned(), all.iter().map(|m| m[k]).sum::<f64>() / all.len() as f64))
-        .filter(|(_, value)| value.is_finite())
-        .collect()
+    let all = Measured::new(seeds, 0, IN_DOMAIN_STREAM);
+    let named = MEASURES.iter().zip(&all.whole).map(|(name, &value)| ((*name).to_owned(), value));
+    named.filter(|(_, value)| value.is_finite()).collect()
 }
 
 /// What decides between methods: the mean of macro-F1 and warning AUROC on validation.
@@ -399,39 +418,30 @@ fn best_seed(method: &Method<'_>) -> Result<(usize, u64)> {
     Ok((place, method.seeds[place]))
 }
 
-fn differences(methods: &[Method<'_>], whole: &[Vec<Scored>], best: usize, draws: usize) -> Vec<Difference> {
-    const COMPARED: [&str; 4] = ["macro_f1", "auroc", "auprc", "lead_ps_mean"];
-    let mut result = Vec::new();
-    for (k, method) in methods.iter().enumerate() {
-        // Only what was judged on the same runs can be paired.
-        if k == best || whole[k][0].runs != whole[best][0].runs || method.recipe.group != Group::Comparison {
-            continue;
-        }
-        let measures = |of: &[Scored], weights: &[f64]| -> Vec<f64> {
-            let all: Vec<Vec<f64>> = of.iter().map(|s| s.measure(weights)).collect();
-            (0..MEASURES.len()).map(|m| all.iter().map(|a| a[m]).sum::<f64>() / all.len() as f64).collect()
-        };
-        let runs = whole[best][0].runs;
-        let pairs: Vec<(Vec<f64>, Vec<f64>)> = std::iter::once(vec![1.0; runs])
-            .chain(resamples(runs, draws, 1))
-            .map(|weights| (measures(&whole[best], &weights), measures(&whole[k], &weights)))
-            .collect();
-        for measure in COMPARED {
-            let column = MEASURES.iter().position(|m| *m == measure).expect("a measure");
-            let values: Vec<f64> = pairs.iter().map(|(a, b)| a[column] - b[column]).collect();
-            result.push(Difference {
-                winner: methods[best].recipe.name.clone(),
-                other: method.recipe.name.clone(),
-                measure: measure.to_owned(),
-                difference: Interval {
-                    value: values[0],
-                    low: super::score::alarms::quantile(&values[1..], 0.025),
-                    high: super::score::alarms::quantile(&values[1..], 0.975),
-                },
-            });
-        }
-    }
-    result
+/// Winner minus all others of the comparison, on the same resampled lineages.
+fn differences(methods: &[Method<'_>], measured: &[Measured], best: usize) -> Vec<Difference> {
+    let others = (0..methods.len()).filter(|&k| k != best && methods[k].recipe.group == Group::Comparison);
+    others.flat_map(|k| paired(methods, measured, best, k, &COMPARED)).collect()
+}
+
+/// One method minus another, on the same resampled lineages.
+fn paired(
+    methods: &[Method<'_>],
+    measured: &[Measured],
+    first: usize,
+    second: usize,
+    measures: &[&str],
+) -> Vec<Difference> {
+    let all = measured[first].minus(&measured[second]);
+    measures
+        .iter()
+        .map(|&measure| Difference {
+            winner: methods[first].recipe.name.clone(),
+            other: methods[second].recipe.name.clone(),
+            measure: measure.to_owned(),
+            difference: all[measure],
+        })
+        .collect()
 }
 
 /// What the data lack for some of the numbers.
@@ -495,6 +505,7 @@ fn counts(data: &Prepared) -> Vec<Count> {
         Fold::Valid => "validation".to_owned(),
         Fold::Calibrate => "calibration".to_owned(),
         Fold::Test(name) => format!("test: {name}"),
+        Fold::Null => "null, counted apart".to_owned(),
         Fold::Unused => "pilot, unused".to_owned(),
     };
     let mut order: Vec<&Fold> = data.folds.iter().collect();
@@ -508,10 +519,7 @@ fn counts(data: &Prepared) -> Vec<Count> {
             let mut lineages: Vec<&str> = members.iter().map(|s| s.lineage.as_str()).collect();
             lineages.sort_unstable();
             lineages.dedup();
-            let first = |s: &super::prepare::Prepared| s.verdicts().next().map(|frame| s.time_ps[frame]);
-            let warnable = members.iter().filter(|s| {
-                s.event_ps.zip(first(s)).is_some_and(|(e, f)| e - f >= data.set.horizon.least_lead_ps)
-            });
+            let warnable = members.iter().filter(|s| data.set.horizon.warnable(s.event_ps, s.ready_ps));
             Count {
                 fold: name(fold),
                 lineages: lineages.len(),

@@ -20,9 +20,10 @@ pub const PAPER_SHIFTS: [(&str, [f64; 2]); 5] = [
 ];
 
 /// Test sets of Table 2: name, what is new in it.
-pub const CONDITIONS: [(&str, &str); 7] = [
+pub const CONDITIONS: [(&str, &str); 8] = [
     ("in-domain", "unseen lineages"),
-    ("temperature", "unseen temperature"),
+    ("temperature", "unseen temperature between trained ones"),
+    ("temperature-beyond", "temperature beyond the trained ones"),
     ("orientation", "unseen orientation"),
     ("defects", "unseen defect density"),
     ("size", "other cell size"),

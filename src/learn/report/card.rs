@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::learn::evaluate::paper::CONDITIONS;
-use crate::learn::evaluate::{Prepared, Report};
+use crate::learn::evaluate::{On, Prepared, Report};
 use crate::learn::folds::Fold;
 use crate::learn::run::RATE;
 use crate::learn::score::bootstrap::Interval;
@@ -11,12 +11,13 @@ use crate::model::Model;
 use crate::model::meta::Kind;
 
 /// What of the scores is shown: name, words, digits.
-const SCORES: [(&str, &str, usize); 12] = [
+const SCORES: [(&str, &str, usize); 13] = [
     ("accuracy", "accuracy of the state", 3),
     ("macro_f1", "macro-F1 of the state", 3),
     ("auc", "AUC of the states, one against the rest", 3),
     ("auroc", "AUROC of the warning", 3),
     ("auroc_within", "AUROC of the warning within a condition", 3),
+    ("auroc_within_time", "AUROC of the warning within a condition and 5 ps of time", 3),
     ("auprc", "AUPRC of the warning", 3),
     ("prevalence", "prevalence of the warning", 3),
     ("brier", "Brier score of the warning", 3),
@@ -146,7 +147,17 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
     for note in &report.notes {
         let _ = writeln!(text, "{note}\n");
     }
-    text.push_str("## Scores of this model\n\nOn lineages that had no part in training or in any choice. Intervals: 95 %, bootstrap over lineages.\n\n| | |\n|---|---|\n");
+    let scored = match report.on {
+        On::Test => "On lineages that had no part in training or in any choice.",
+        On::Validation => {
+            "On validation lineages, on which training was stopped and this model was chosen: no result, and \
+             better than what unseen lineages will give."
+        }
+    };
+    let _ = write!(
+        text,
+        "## Scores of this model\n\n{scored} Intervals: 95 %, bootstrap over lineages.\n\n| | |\n|---|---|\n"
+    );
     for (name, title, digits) in SCORES {
         let _ = writeln!(text, "| {title} | {} |", cell(report.shipped.get(name), digits));
     }
@@ -154,11 +165,11 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
     for (test, title) in CONDITIONS {
         let found =
             report.shifts.iter().find(|s| s.test == test && Some(&s.method) == report.winner.as_ref());
-        let _ = match found.filter(|s| s.runs > 0) {
+        let _ = match found.filter(|s| s.lineages > 0) {
             Some(s) => writeln!(
                 text,
                 "| {title} | {} | {} | {} | {} |",
-                s.runs,
+                s.lineages,
                 cell(s.zero_shot.get("macro_f1"), 3),
                 cell(s.zero_shot.get("auroc"), 3),
                 cell(s.zero_shot.get("false_alarms_per_100"), 1)

@@ -4,6 +4,7 @@ pub mod card;
 pub mod chart;
 mod page;
 mod pictures;
+pub mod record;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +12,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::evaluate::paper::PAPER;
-use super::evaluate::{Count, On, Report, Row};
+use super::evaluate::{Count, On, Report, Row, order};
 use super::figures::{Early, Importance, Index};
 use super::plan::Group;
 use crate::error::{Error, Result};
@@ -52,6 +53,7 @@ struct Table1<'a> {
 #[derive(Debug, Serialize)]
 struct Data<'a> {
     hash: &'a str,
+    split_hash: &'a str,
     on: On,
     winner: &'a Option<String>,
     counts: &'a [Count],
@@ -107,11 +109,20 @@ pub fn write(folder: &Path, report: &Report, figures: &Figures) -> Result<()> {
     let ablations: Vec<Table1<'_>> = group(Group::Ablation).map(table1).collect();
     json(folder, "ablations", &ablations)?;
     json(folder, "differences", &report.differences)?;
+    let sentences = order::sentences(&report.order);
+    json(folder, "order", &serde_json::json!({"sentences": sentences, "pairs": report.order}))?;
+    json(folder, "nulls", &report.nulls)?;
     json(folder, "replicas", &report.replicas)?;
     json(
         folder,
         "data",
-        &Data { hash: &report.data_hash, on: report.on, winner: &report.winner, counts: &report.counts },
+        &Data {
+            hash: &report.data_hash,
+            split_hash: &report.split_hash,
+            on: report.on,
+            winner: &report.winner,
+            counts: &report.counts,
+        },
     )?;
     json(folder, "fig1", &figures.index)?;
     json(folder, "fig2", &rows)?;

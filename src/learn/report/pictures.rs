@@ -67,6 +67,7 @@ pub fn pictures(report: &Report, figures: &Figures) -> Result<Vec<(&'static str,
                 bar("median, all events", "lead_ps_median"),
                 bar("mean, all events", "lead_ps_mean"),
                 bar("median, warnable", "lead_ps_median_warnable"),
+                bar("mean, at 5 % of the scored stable runs", "lead_ps_mean_matched"),
             ],
         },
     ];
@@ -195,7 +196,7 @@ fn shifts(report: &Report) -> Vec<Bars> {
     let titles: Vec<(&str, &str)> = CONDITIONS
         .iter()
         .copied()
-        .filter(|(name, _)| report.shifts.iter().any(|s| s.test == *name && s.runs > 0))
+        .filter(|(name, _)| report.shifts.iter().any(|s| s.test == *name && s.lineages > 0))
         .collect();
     let mut shown: Vec<&str> = ["boosting", "tcn", "lstm", "transformer", "mlp"].to_vec();
     shown.retain(|m| report.shifts.iter().any(|s| s.method == *m));

@@ -3,7 +3,7 @@
 //! An alarm is raised by the last of `persist` scores in a row that reach the threshold, as in
 //! [`crate::decision`]; one alarm per series.
 
-use serde::Serialize;
+use crate::dataset::target::SLACK_PS;
 
 /// Score over time of one series.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,44 +14,50 @@ pub struct Trace {
     pub score: Vec<f64>,
     /// Begin of the instability, ps.
     pub event_ps: Option<f64>,
-    /// Time of the last verdict, ps.
+    /// Up to here the outcome is known and verdicts count, ps.
     pub end_ps: f64,
+    /// Time of the first verdict, ps; where there is none, when it was due.
+    pub ready_ps: f64,
 }
 
 impl Trace {
-    /// The largest threshold at which there is an alarm before `until_ps`: the maximum over time of the
-    /// least of `persist` scores in a row. Negative infinity without as many scores.
+    /// The largest threshold at which there is an alarm: the maximum over time of the least of `persist`
+    /// scores in a row. Negative infinity without as many scores.
     #[must_use]
-    pub fn maximum(&self, persist: usize, until_ps: f64) -> f64 {
-        let (mut best, mut run) = (f64::NEG_INFINITY, Vec::<f64>::new());
-        for (&time, &score) in self.time_ps.iter().zip(&self.score) {
-            if time >= until_ps {
-                break;
-            }
-            if score.is_nan() {
-                run.clear();
-                continue;
-            }
-            run.push(score);
-            if run.len() >= persist {
-                let least = run[run.len() - persist..].iter().copied().fold(f64::INFINITY, f64::min);
-                best = best.max(least);
-            }
-        }
-        best
+    pub fn maximum(&self, persist: usize) -> f64 {
+        // As in the fix, a score that is not defined neither counts nor resets.
+        let known: Vec<f64> = self.score.iter().copied().filter(|score| !score.is_nan()).collect();
+        let least = |row: &[f64]| row.iter().copied().fold(f64::INFINITY, f64::min);
+        known.windows(persist).map(least).fold(f64::NEG_INFINITY, f64::max)
     }
 
     /// Time of the first alarm, ps.
     #[must_use]
     pub fn alarm(&self, threshold: f64, persist: usize) -> Option<f64> {
-        let mut run = 0;
-        for (&time, &score) in self.time_ps.iter().zip(&self.score) {
-            run = if score >= threshold { run + 1 } else { 0 };
-            if run >= persist {
+        let mut row = 0;
+        for (&time, &score) in self.time_ps.iter().zip(&self.score).filter(|(_, score)| !score.is_nan()) {
+            row = if score >= threshold { row + 1 } else { 0 };
+            if row >= persist {
                 return Some(time);
             }
         }
         None
+    }
+
+    /// Lead of an alarm before the event, ps: 0 without an alarm, without an event, and where the alarm
+    /// comes less than `gap_ps` before the event or after it.
+    #[must_use]
+    pub fn lead(&self, alarm_ps: Option<f64>, gap_ps: f64) -> f64 {
+        match alarm_ps.zip(self.event_ps) {
+            Some((alarm, event)) if event - alarm >= gap_ps - SLACK_PS => event - alarm,
+            _ => 0.0,
+        }
+    }
+
+    /// Whether the event leaves time for a warning: it begins at least `least_lead_ps` after verdicts do.
+    #[must_use]
+    pub fn warnable(&self, least_lead_ps: f64) -> bool {
+        self.event_ps.is_some_and(|event| event - self.ready_ps >= least_lead_ps - SLACK_PS)
     }
 }
 
@@ -88,78 +94,6 @@ pub fn threshold(maxima: &[f64], rate: f64) -> Option<Level> {
     Some(Level { threshold, false_alarms, rate: rate.max((false_alarms + 1) as f64 / places) })
 }
 
-/// What the alarms of a set of series came to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Alarms {
-    /// Lead of each unstable series, ps; a miss counts 0.
-    pub leads_ps: Vec<f64>,
-    /// Each lead as a share of the event's time.
-    pub leads_over_onset: Vec<f64>,
-    /// Whether each unstable series is warnable.
-    pub warnable: Vec<bool>,
-    /// Unstable series with an alarm in time (at least `gap` before the event), any lead.
-    pub in_time: usize,
-    /// Among them, alarms within the horizon.
-    pub within_horizon: usize,
-    /// Alarms in series without an event.
-    pub false_alarms: usize,
-    /// Alarms in all.
-    pub alarms: usize,
-    /// Series without an event.
-    pub stable: usize,
-    /// Their verdicts' time, ns.
-    pub stable_ns: f64,
-}
-
-impl Alarms {
-    /// Judges series at a threshold. A lead below `gap_ps` is a miss.
-    #[must_use]
-    pub fn of(
-        traces: &[&Trace],
-        threshold: f64,
-        persist: usize,
-        gap_ps: f64,
-        horizon_ps: f64,
-        warnable_ps: f64,
-    ) -> Self {
-        let mut result = Self {
-            leads_ps: Vec::new(),
-            leads_over_onset: Vec::new(),
-            warnable: Vec::new(),
-            in_time: 0,
-            within_horizon: 0,
-            false_alarms: 0,
-            alarms: 0,
-            stable: 0,
-            stable_ns: 0.0,
-        };
-        for trace in traces {
-            let alarm = trace.alarm(threshold, persist);
-            result.alarms += usize::from(alarm.is_some());
-            let Some(event) = trace.event_ps else {
-                result.stable += 1;
-                result.false_alarms += usize::from(alarm.is_some());
-                result.stable_ns += 1e-3 * (trace.end_ps - trace.time_ps.first().unwrap_or(&trace.end_ps));
-                continue;
-            };
-            let lead = alarm.map_or(0.0, |a| event - a);
-            let lead = if lead >= gap_ps { lead } else { 0.0 };
-            result.in_time += usize::from(lead > 0.0);
-            result.within_horizon += usize::from(lead > 0.0 && lead <= horizon_ps + gap_ps);
-            result.leads_ps.push(lead);
-            result.leads_over_onset.push(lead / event);
-            result.warnable.push(trace.time_ps.first().is_some_and(|first| event - first >= warnable_ps));
-        }
-        result
-    }
-
-    /// Leads of warnable events.
-    #[must_use]
-    pub fn warnable_leads(&self) -> Vec<f64> {
-        self.leads_ps.iter().zip(&self.warnable).filter(|(_, w)| **w).map(|(l, _)| *l).collect()
-    }
-}
-
 /// Quantile by linear interpolation between order statistics; NaN without values.
 #[must_use]
 pub fn quantile(values: &[f64], q: f64) -> f64 {
@@ -174,6 +108,28 @@ pub fn quantile(values: &[f64], q: f64) -> f64 {
     sorted[low] + (place - low as f64) * (sorted[high] - sorted[low])
 }
 
+/// As [`quantile`] of ascending (value, unit), each as often as its unit was drawn.
+#[must_use]
+pub fn quantile_drawn(sorted: &[(f64, usize)], weights: &[f64], q: f64) -> f64 {
+    let total: f64 = sorted.iter().map(|&(_, unit)| weights[unit]).sum();
+    if total == 0.0 {
+        return f64::NAN;
+    }
+    let place = q * (total - 1.0);
+    let at = |rank: f64| {
+        let mut behind = 0.0;
+        for &(value, unit) in sorted {
+            behind += weights[unit];
+            if behind > rank {
+                return value;
+            }
+        }
+        f64::NAN
+    };
+    let (low, high) = (at(place.floor()), at((place.floor() + 1.0).min(total - 1.0)));
+    low + (place - place.floor()) * (high - low)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,22 +141,21 @@ mod tests {
             score: score.to_vec(),
             event_ps,
             end_ps: (score.len() - 1) as f64,
+            ready_ps: 0.0,
         }
     }
 
     #[test]
     fn the_maximum_is_the_threshold_at_which_the_alarm_just_sounds() {
+        // What is not defined neither counts nor resets.
         let one = trace(&[0.1, 0.9, 0.3, 0.6, 0.7, f64::NAN, 0.9, 0.8], None);
-        assert_eq!(one.maximum(1, f64::INFINITY), 0.9);
-        assert_eq!(one.maximum(2, f64::INFINITY), 0.8);
-        assert_eq!(one.maximum(2, 7.0), 0.6, "only what is before 7 ps");
-        assert_eq!(one.maximum(5, f64::INFINITY), 0.1);
+        assert_eq!([1, 2, 3, 4, 8].map(|n| one.maximum(n)), [0.9, 0.8, 0.7, 0.6, f64::NEG_INFINITY]);
         for persist in 1..=5 {
-            let maximum = one.maximum(persist, f64::INFINITY);
+            let maximum = one.maximum(persist);
             assert!(one.alarm(maximum, persist).is_some());
             assert!(one.alarm(maximum.next_up(), persist).is_none());
         }
-        assert_eq!(one.alarm(0.6, 2), Some(4.0));
+        assert_eq!((one.alarm(0.6, 2), one.alarm(0.6, 3)), (Some(4.0), Some(6.0)));
     }
 
     #[test]
@@ -247,20 +202,16 @@ mod tests {
 
     #[test]
     fn misses_and_late_alarms_count_zero() {
-        let early = trace(&[0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0], Some(7.0));
-        let late = trace(&[0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0], Some(7.5));
-        let missed = trace(&[0.0; 8], Some(3.0));
-        let fooled = trace(&[1.0; 8], None);
-        let quiet = trace(&[0.0; 8], None);
-        let traces = [&early, &late, &missed, &fooled, &quiet];
-        let alarms = Alarms::of(&traces, 0.5, 2, 1.0, 3.0, 5.0);
-        assert_eq!(alarms.leads_ps, [4.0, 0.0, 0.0]);
-        assert_eq!(alarms.warnable, [true, true, false]);
-        assert_eq!((alarms.in_time, alarms.within_horizon, alarms.alarms), (1, 1, 3));
-        assert_eq!((alarms.false_alarms, alarms.stable), (1, 2));
-        assert_eq!(alarms.leads_over_onset, [4.0 / 7.0, 0.0, 0.0]);
-        assert!((alarms.stable_ns - 0.014).abs() < 1e-12);
-        assert_eq!(alarms.warnable_leads(), [4.0, 0.0]);
+        let scores = |first: usize| {
+            trace(&(0..8).map(|t| f64::from(u8::from(t >= first))).collect::<Vec<_>>(), Some(7.0))
+        };
+        let lead = |of: &Trace| of.lead(of.alarm(0.5, 2), 1.0);
+        assert_eq!([2, 5, 6, 7].map(|first| lead(&scores(first))), [4.0, 1.0, 0.0, 0.0]);
+        let mut sums = scores(5);
+        sums.event_ps = Some(7.0 - 1e-12);
+        assert!(lead(&sums) > 0.0, "a rounded time is not too late");
+        assert_eq!(lead(&trace(&[1.0; 8], None)), 0.0);
+        assert!(scores(0).warnable(7.0) && !scores(0).warnable(7.1) && !trace(&[1.0], None).warnable(0.0));
     }
 
     #[test]
@@ -268,5 +219,12 @@ mod tests {
         assert_eq!(quantile(&[4.0, 1.0, 3.0, 2.0], 0.5), 2.5);
         assert_eq!(quantile(&[4.0, 1.0], 1.0), 4.0);
         assert!(quantile(&[], 0.5).is_nan());
+        let sorted = [(1.0, 0), (2.0, 1), (3.0, 2), (4.0, 0)];
+        let weights = [2.0, 0.0, 1.0];
+        for q in [0.0, 0.25, 0.5, 0.6, 1.0] {
+            let many = quantile(&[1.0, 1.0, 3.0, 4.0, 4.0], q);
+            assert!((quantile_drawn(&sorted, &weights, q) - many).abs() < 1e-12, "{q}");
+        }
+        assert!(quantile_drawn(&sorted, &[0.0; 3], 0.5).is_nan());
     }
 }

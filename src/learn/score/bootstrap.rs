@@ -20,7 +20,8 @@ pub struct Interval {
     pub high: f64,
 }
 
-/// How often each of `runs` runs is drawn, for each of `count` resamples.
+/// How often each of `runs` runs is drawn, for each of `count` resamples. Equal seeds draw the same runs:
+/// for paired differences.
 #[must_use]
 pub fn resamples(runs: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
     let mut random = Random::new(seed, 0xB007);
@@ -35,11 +36,12 @@ pub fn resamples(runs: usize, count: usize, seed: u64) -> Vec<Vec<f64>> {
         .collect()
 }
 
-/// A statistic of weighted runs and its interval. Resamples where it is undefined are left out.
-pub fn interval(resamples: &[Vec<f64>], runs: usize, statistic: impl Fn(&[f64]) -> f64) -> Interval {
-    let value = statistic(&vec![1.0; runs]);
-    let values: Vec<f64> = resamples.iter().map(|weights| statistic(weights)).collect();
-    Interval { value, low: quantile(&values, 0.025), high: quantile(&values, 0.975) }
+impl Interval {
+    /// Of a value and what resamples say. Those where it is undefined are left out.
+    #[must_use]
+    pub fn of(value: f64, drawn: &[f64]) -> Self {
+        Self { value, low: quantile(drawn, 0.025), high: quantile(drawn, 0.975) }
+    }
 }
 
 #[cfg(test)]
@@ -54,7 +56,8 @@ mod tests {
         let mean = |weights: &[f64]| {
             weights.iter().zip(&xs).map(|(w, x)| w * x).sum::<f64>() / weights.iter().sum::<f64>()
         };
-        let found = interval(&draws, xs.len(), mean);
+        let found =
+            Interval::of(mean(&vec![1.0; xs.len()]), &draws.iter().map(|w| mean(w)).collect::<Vec<_>>());
         let half = 0.5 * (found.high - found.low);
         assert!((half - 1.96 / 200f64.sqrt()).abs() < 0.02, "{half}");
         assert!(found.low < found.value && found.value < found.high);

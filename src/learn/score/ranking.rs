@@ -1,78 +1,114 @@
 //! Rankings: areas under the ROC and the precision-recall curve, overall and within strata.
+//!
+//! Items belong to units (lineages) that are resampled: each counts as often as its unit was drawn. They
+//! are sorted once, so that a resample costs one pass.
 
-/// Area under the ROC curve: the chance that a positive scores above a negative, ties counted half.
-/// NaN where one of the two is absent.
+/// Items in order of their score.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Ranking {
+    /// Ascending.
+    items: Vec<Item>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Item {
+    unit: u32,
+    yes: bool,
+    /// Whether the next item has the same score.
+    tied: bool,
+}
+
+impl Ranking {
+    /// Of (score, whether it is a positive, unit). Scores that are not numbers are left out.
+    #[must_use]
+    pub fn new(scored: impl IntoIterator<Item = (f64, bool, usize)>) -> Self {
+        let mut sorted: Vec<(f64, bool, usize)> =
+            scored.into_iter().filter(|(score, ..)| !score.is_nan()).collect();
+        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let tied = |k: usize| sorted.get(k + 1).is_some_and(|next| next.0 == sorted[k].0);
+        let items = sorted.iter().enumerate();
+        Self {
+            items: items.map(|(k, &(_, yes, unit))| Item { unit: unit as u32, yes, tied: tied(k) }).collect(),
+        }
+    }
+
+    /// Whether there are positives and negatives.
+    #[must_use]
+    pub fn is_mixed(&self) -> bool {
+        self.items.iter().any(|i| i.yes) && self.items.iter().any(|i| !i.yes)
+    }
+
+    /// Weighted pairs that are ordered rightly, ties counted half, and all pairs.
+    fn pairs(&self, weights: &[f64]) -> (f64, f64) {
+        let (mut below, mut positives, mut right) = (0.0, 0.0, 0.0);
+        let (mut no, mut yes) = (0.0, 0.0);
+        for item in &self.items {
+            let weight = weights[item.unit as usize];
+            if item.yes {
+                yes += weight;
+            } else {
+                no += weight;
+            }
+            if !item.tied {
+                right += yes * (below + 0.5 * no);
+                below += no;
+                positives += yes;
+                (no, yes) = (0.0, 0.0);
+            }
+        }
+        (right, below * positives)
+    }
+
+    /// Area under the ROC curve: the chance that a positive scores above a negative. NaN where one of the
+    /// two is absent.
+    #[must_use]
+    pub fn auroc(&self, weights: &[f64]) -> f64 {
+        within(std::slice::from_ref(self), weights)
+    }
+
+    /// Area under the precision-recall curve as average precision, sum of (recall step) x precision, ties
+    /// taken together. NaN without positives.
+    #[must_use]
+    pub fn auprc(&self, weights: &[f64]) -> f64 {
+        let weight = |item: &Item| weights[item.unit as usize];
+        let positives: f64 = self.items.iter().filter(|i| i.yes).map(weight).sum();
+        let (mut right, mut all, mut area) = (0.0, 0.0, 0.0);
+        for tied in self.items.chunk_by(|a, _| a.tied).rev() {
+            let found: f64 = tied.iter().filter(|i| i.yes).map(weight).sum();
+            right += found;
+            all += tied.iter().map(weight).sum::<f64>();
+            if all > 0.0 {
+                area += found * right / all;
+            }
+        }
+        if positives > 0.0 { area / positives } else { f64::NAN }
+    }
+}
+
+/// AUROC where only items of one stratum are compared: the mean over strata with both outcomes, weighted
+/// by their pairs. NaN where no stratum has both.
+#[must_use]
+pub fn within(strata: &[Ranking], weights: &[f64]) -> f64 {
+    let (right, pairs) = strata
+        .iter()
+        .map(|s| s.pairs(weights))
+        .fold((0.0, 0.0), |(a, b), (right, pairs)| (a + right, b + pairs));
+    if pairs > 0.0 { right / pairs } else { f64::NAN }
+}
+
+/// Area under the ROC curve of items that count once each.
 #[must_use]
 pub fn auroc(scored: &[(f64, bool)]) -> f64 {
-    let weighted: Vec<(f64, bool, f64)> = scored.iter().map(|&(s, y)| (s, y, 1.0)).collect();
-    auroc_weighted(&weighted)
-}
-
-/// As [`auroc`] with a weight per item.
-#[must_use]
-pub fn auroc_weighted(scored: &[(f64, bool, f64)]) -> f64 {
-    let mut sorted = scored.to_vec();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut below, mut area, mut positives) = (0.0, 0.0, 0.0);
-    for tied in sorted.chunk_by(|a, b| a.0 == b.0) {
-        let sum = |of: bool| tied.iter().filter(|i| i.1 == of).map(|i| i.2).sum::<f64>();
-        let (negative, positive) = (sum(false), sum(true));
-        area += positive * (below + 0.5 * negative);
-        below += negative;
-        positives += positive;
-    }
-    if below > 0.0 && positives > 0.0 { area / (below * positives) } else { f64::NAN }
-}
-
-/// Area under the precision-recall curve as average precision, sum of (recall step) x precision, ties
-/// taken together. NaN without positives.
-#[must_use]
-pub fn auprc(scored: &[(f64, bool)]) -> f64 {
-    let weighted: Vec<(f64, bool, f64)> = scored.iter().map(|&(s, y)| (s, y, 1.0)).collect();
-    auprc_weighted(&weighted)
-}
-
-/// As [`auprc`] with a weight per item.
-#[must_use]
-pub fn auprc_weighted(scored: &[(f64, bool, f64)]) -> f64 {
-    let mut sorted = scored.to_vec();
-    sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let positives: f64 = sorted.iter().filter(|i| i.1).map(|i| i.2).sum();
-    let (mut right, mut all, mut area) = (0.0, 0.0, 0.0);
-    for tied in sorted.chunk_by(|a, b| a.0 == b.0) {
-        let found: f64 = tied.iter().filter(|i| i.1).map(|i| i.2).sum();
-        right += found;
-        all += tied.iter().map(|i| i.2).sum::<f64>();
-        if all > 0.0 {
-            area += found * right / all;
-        }
-    }
-    if positives > 0.0 { area / positives } else { f64::NAN }
-}
-
-/// AUROC where only items of one stratum are compared: the mean over strata with both outcomes,
-/// weighted by their pairs. NaN where no stratum has both.
-#[must_use]
-pub fn auroc_within<S: Ord>(scored: &[(S, f64, bool, f64)]) -> f64 {
-    let mut order: Vec<&(S, f64, bool, f64)> = scored.iter().collect();
-    order.sort_by(|a, b| a.0.cmp(&b.0));
-    let (mut sum, mut pairs) = (0.0, 0.0);
-    for stratum in order.chunk_by(|a, b| a.0 == b.0) {
-        let items: Vec<(f64, bool, f64)> = stratum.iter().map(|i| (i.1, i.2, i.3)).collect();
-        let area = auroc_weighted(&items);
-        if !area.is_nan() {
-            let weigh = |of: bool| items.iter().filter(|i| i.1 == of).map(|i| i.2).sum::<f64>();
-            let weight = weigh(true) * weigh(false);
-            sum += weight * area;
-            pairs += weight;
-        }
-    }
-    if pairs > 0.0 { sum / pairs } else { f64::NAN }
+    Ranking::new(scored.iter().map(|&(score, yes)| (score, yes, 0))).auroc(&[1.0])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn auprc(scored: &[(f64, bool)]) -> f64 {
+        Ranking::new(scored.iter().map(|&(score, yes)| (score, yes, 0))).auprc(&[1.0])
+    }
 
     #[test]
     fn areas_by_hand_with_a_tie() {
@@ -82,30 +118,31 @@ mod tests {
         // 0.9: precision 1, recall step 1/2. The tie: precision 2/4, recall step 1/2.
         assert!((auprc(&scored) - 0.75).abs() < 1e-12);
         assert!(auroc(&scored[..1]).is_nan() && auprc(&scored[1..2]).is_nan());
+        assert_eq!(auroc(&[(f64::NAN, true), (0.2, true), (0.1, false)]), 1.0, "no score, no item");
     }
 
     #[test]
-    fn a_weight_of_two_is_an_item_twice() {
-        let once = [(0.9, true, 2.0), (0.4, false, 1.0), (0.3, true, 1.0), (0.2, false, 3.0)];
-        let many: Vec<(f64, bool)> =
-            once.iter().flat_map(|&(s, y, n)| std::iter::repeat_n((s, y), n as usize)).collect();
-        assert!((auroc_weighted(&once) - auroc(&many)).abs() < 1e-12);
-        assert!((auprc_weighted(&once) - auprc(&many)).abs() < 1e-12);
+    fn a_unit_drawn_twice_is_its_items_twice() {
+        let once = [(0.9, true, 0), (0.4, false, 1), (0.4, true, 2), (0.3, true, 1), (0.2, false, 3)];
+        let weights = [2.0, 1.0, 0.0, 3.0];
+        let many: Vec<(f64, bool)> = once
+            .iter()
+            .flat_map(|&(s, y, unit)| std::iter::repeat_n((s, y), weights[unit] as usize))
+            .collect();
+        let ranking = Ranking::new(once);
+        assert!((ranking.auroc(&weights) - auroc(&many)).abs() < 1e-12);
+        assert!((ranking.auprc(&weights) - auprc(&many)).abs() < 1e-12);
     }
 
     #[test]
     fn a_score_that_only_knows_the_condition_is_worthless_within_it() {
         // Hot runs fail more often and score higher, all alike.
-        let scored = [
-            ("hot", 0.8, true, 1.0),
-            ("hot", 0.8, true, 1.0),
-            ("hot", 0.8, false, 1.0),
-            ("cold", 0.1, true, 1.0),
-            ("cold", 0.1, false, 1.0),
-            ("cold", 0.1, false, 1.0),
-        ];
-        let all: Vec<(f64, bool)> = scored.iter().map(|&(_, s, y, _)| (s, y)).collect();
-        assert!(auroc(&all) > 0.6);
-        assert_eq!(auroc_within(&scored), 0.5);
+        let hot = [(0.8, true, 0), (0.8, true, 0), (0.8, false, 0)];
+        let cold = [(0.1, true, 0), (0.1, false, 0), (0.1, false, 0)];
+        assert!(Ranking::new(hot.into_iter().chain(cold)).auroc(&[1.0]) > 0.6);
+        assert_eq!(within(&[Ranking::new(hot), Ranking::new(cold)], &[1.0]), 0.5);
+        // The pair of the cold ones counts 1, that of the hot ones 2.
+        let cold = [(0.2, true, 0), (0.1, false, 0)];
+        assert_eq!(within(&[Ranking::new(hot), Ranking::new(cold)], &[1.0]), (1.0 + 1.0) / 3.0);
     }
 }
