@@ -173,6 +173,60 @@ fn verdicts_of_another_split_are_refused_and_trained_anew() {
 }
 
 #[test]
+fn other_conditions_are_scored_with_and_without_calibration_and_nulls_apart() {
+    let folder = prepared(90);
+    let dir = folder.path();
+    let mut all = table(90);
+    for (k, one) in all.series.iter_mut().enumerate() {
+        let role = match k {
+            60..=71 => "heldout_defects",
+            72..=75 => "heldout_size",
+            // Every other run: those without an event.
+            77.. if k % 2 == 1 => "null",
+            _ => "train",
+        };
+        one.condition.insert("role".to_owned(), role.into());
+    }
+    let all = Table::new(all.features, all.classes, all.series).expect("a table");
+    all.write(&dir.join("data")).expect("written");
+    let only = ["train", "plan.yaml", "--only", "boosting"];
+    ok(&foreshock(dir, &only));
+    let words = ["evaluate", "plan.yaml", "--on", "test", "--draws", "40"];
+    assert_eq!(foreshock(dir, &words).status.code(), Some(1), "the other methods are not trained");
+    let report = dir.join("report");
+    let shifts = json(&report.join("table2.json"));
+    let of = |test: &str| {
+        let all = shifts.as_array().expect("a list");
+        all.iter().find(|s| s["test"] == test).unwrap_or_else(|| panic!("{test}: {shifts}"))
+    };
+    assert!(of("in-domain")["drop"].is_null() && of("in-domain")["calibrated"].is_null());
+    let defects = of("defects");
+    assert_eq!(
+        (&defects["lineages"], &defects["calibrated"]["fitted_on_lineages"]),
+        (&12.into(), &11.into())
+    );
+    assert_eq!(defects["calibrated"]["calibrations"], 12);
+    // Six stable lineages, of which five or six are left to calibrate on.
+    assert_eq!(defects["calibrated"]["supported"], 1.0 / 6.0);
+    let number = |value: &Value| value["auroc"]["value"].as_f64().unwrap_or_else(|| panic!("{value}"));
+    let [zero, after] = [&defects["zero_shot"], &defects["calibrated"]["scores"]].map(number);
+    assert!((number(&defects["calibrated"]["difference"]) - (after - zero)).abs() < 1e-12);
+    assert!((number(&defects["drop"]) - (number(&of("in-domain")["zero_shot"]) - zero)).abs() < 1e-12);
+    assert!(after > 0.8, "the same law holds there: {after}");
+    assert!(of("size")["calibrated"].is_null());
+    assert!(
+        of("size")["note"].as_str().is_some_and(|note| note.contains("4 lineages are too few")),
+        "{shifts}"
+    );
+    let nulls = json(&report.join("nulls.json"));
+    assert_eq!((&nulls[0]["method"], &nulls[0]["lineages"]), (&"boosting".into(), &7.into()));
+    let page = std::fs::read_to_string(report.join("index.html")).expect("the page");
+    assert!(
+        page.contains("too few for a local calibration") && page.contains("one crystal cut in name only")
+    );
+}
+
+#[test]
 fn few_runs_are_said_to_be_few() {
     let folder = prepared(9);
     let dir = folder.path();

@@ -1,6 +1,6 @@
 //! Verdicts beside the truth, with runs as the unit of resampling.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::prepare::Set;
 use super::run::trace;
@@ -8,6 +8,7 @@ use super::score::alarms::Trace;
 use super::score::calibration::{expected_error, reliability};
 use super::score::classes::Confusion;
 use super::verdicts::{Spoken, Verdicts};
+use crate::dataset::target::SLACK_PS;
 use crate::error::{Error, Result};
 use crate::learn::training::largest;
 
@@ -162,5 +163,81 @@ impl Scored {
         let bins = reliability(&self.warnings(), 15);
         let error = expected_error(&bins);
         (bins, error)
+    }
+
+    /// Both where both can be scored: from when both have verdicts, at the points of both. A longer baseline
+    /// or a coarser sampling is then compared for what it says, not for when it may speak. `None` where they
+    /// are not of the same series.
+    #[must_use]
+    pub fn in_common(&self, other: &Self) -> Option<(Self, Self)> {
+        let (mut a, mut b) = (self.clone(), other.clone());
+        let series = |of: &Self| of.judged.iter().map(|j| j.series).collect::<Vec<_>>();
+        if series(&a) != series(&b) {
+            return None;
+        }
+        for (a, b) in a.judged.iter_mut().zip(&mut b.judged) {
+            let from = a.trace.ready_ps.max(b.trace.ready_ps);
+            let times = [a.times(), b.times()];
+            for judged in [a, b] {
+                judged.points.retain(|p| {
+                    p.time_ps >= from - SLACK_PS && times.iter().all(|t| t.contains(&tick(p.time_ps)))
+                });
+                judged.trace.begin(from);
+            }
+        }
+        Some((a, b))
+    }
+}
+
+impl Judged {
+    fn times(&self) -> BTreeSet<i64> {
+        self.points.iter().map(|p| tick(p.time_ps)).collect()
+    }
+}
+
+/// A time as a whole number, so that rounded sums compare equal.
+fn tick(time_ps: f64) -> i64 {
+    (1e4 * time_ps).round() as i64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scored(every: u32, ready: u32) -> Scored {
+        let times = || (ready..=30).filter(|t| t.is_multiple_of(every)).map(f64::from);
+        let point =
+            |time_ps| Point { state: None, warning: None, p_states: Vec::new(), p_warning: 0.0, time_ps };
+        let judged = Judged {
+            series: 7,
+            run: 0,
+            name: "a".into(),
+            reconstructs: false,
+            stratum: String::new(),
+            points: times().filter(|t| t % 5.0 == 0.0).map(point).collect(),
+            trace: Trace {
+                time_ps: times().collect(),
+                score: times().collect(),
+                event_ps: Some(20.0),
+                end_ps: 30.0,
+                ready_ps: f64::from(ready),
+            },
+            threshold: 0.5,
+        };
+        Scored { judged: vec![judged], runs: 1, classes: 3, gap_ps: 1.0, horizon_ps: 10.0, warnable_ps: 5.0 }
+    }
+
+    #[test]
+    fn two_sampling_intervals_are_compared_where_both_speak() {
+        let (fine, coarse) = scored(1, 7).in_common(&scored(2, 12)).expect("the same series");
+        let (fine, coarse) = (&fine.judged[0], &coarse.judged[0]);
+        let times = |of: &Judged| of.points.iter().map(|p| p.time_ps).collect::<Vec<_>>();
+        assert_eq!((times(fine), times(coarse)), (vec![20.0, 30.0], vec![20.0, 30.0]));
+        // Alarms see every frame of their own from the common begin on.
+        assert_eq!((fine.trace.time_ps.len(), coarse.trace.time_ps.len()), (19, 10));
+        assert_eq!((fine.trace.ready_ps, fine.trace.score[0]), (12.0, 12.0));
+        let mut other = scored(1, 7);
+        other.judged[0].series = 8;
+        assert!(scored(1, 7).in_common(&other).is_none());
     }
 }

@@ -243,7 +243,7 @@ impl Detector for Learned {
         let new = usize::try_from(since).unwrap_or(usize::MAX);
         // A window that does not reach back to the last one tells nothing of what lies between.
         let first = rows.saturating_sub(new);
-        if first == 0 {
+        if new > rows {
             interface.stream.reset();
         }
         for row in window.features.rows().into_iter().skip(first) {

@@ -476,8 +476,13 @@ fn notes(data: &Prepared, on: On) -> Vec<String> {
     }
     let mut stable: Vec<&str> = Vec::new();
     let mut failing: Vec<&str> = Vec::new();
-    for series in members(&|fold| *fold == Fold::Calibrate) {
-        if series.event_ps.is_some() { &mut failing } else { &mut stable }.push(&series.run);
+    let calibration = data.set.series.iter().zip(&data.folds).filter(|(_, fold)| **fold == Fold::Calibrate);
+    for (series, _) in calibration {
+        if series.event_ps.is_some() {
+            failing.push(&series.run);
+        } else if series.verdicts().next().is_some() {
+            stable.push(&series.run);
+        }
     }
     stable.retain(|run| !failing.contains(run));
     stable.dedup();

@@ -67,7 +67,7 @@ pub fn pictures(report: &Report, figures: &Figures) -> Result<Vec<(&'static str,
                 bar("median, all events", "lead_ps_median"),
                 bar("mean, all events", "lead_ps_mean"),
                 bar("median, warnable", "lead_ps_median_warnable"),
-                bar("mean, at 5 % of the scored stable runs", "lead_ps_mean_matched"),
+                bar("mean, matched alarms", "lead_ps_mean_matched"),
             ],
         },
     ];

@@ -102,7 +102,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let plan: Plan = serde_yaml::from_str("data: {path: d}\nout: o\nmethods: []\n").expect("a plan");
         let first = Evaluation::now("data", "split", &plan);
-        assert_eq!(first.clone().append(folder.path()).expect("written"), [first.clone()]);
+        assert_eq!(first.clone().append(folder.path()).expect("written"), std::slice::from_ref(&first));
         let second = Evaluation::now("data", "other", &plan);
         assert_eq!(second.clone().append(folder.path()).expect("written"), [first, second]);
         std::fs::write(folder.path().join(FILE), "erased\n").expect("written");

@@ -21,6 +21,14 @@ pub struct Trace {
 }
 
 impl Trace {
+    /// Forgets what was said before a time.
+    pub fn begin(&mut self, from_ps: f64) {
+        let first = self.time_ps.partition_point(|&time| time < from_ps - SLACK_PS);
+        self.time_ps.drain(..first);
+        self.score.drain(..first);
+        self.ready_ps = from_ps;
+    }
+
     /// The largest threshold at which there is an alarm: the maximum over time of the least of `persist`
     /// scores in a row. Negative infinity without as many scores.
     #[must_use]

@@ -2,12 +2,13 @@
 
 /// Where the slope of y(x) changes: the breakpoint of the continuous two-line least-squares fit, found
 /// on a grid of 200 places between the second and the last but one x (Muggeo, doi:10.1002/sim.1545).
-/// NaN with fewer than five points.
+/// NaN with fewer than five points, and for a flat curve, which turns nowhere.
 #[must_use]
 pub fn breakpoint(x: &[f64], y: &[f64]) -> f64 {
     let points: Vec<(f64, f64)> =
         x.iter().zip(y).filter(|(x, y)| x.is_finite() && y.is_finite()).map(|(x, y)| (*x, *y)).collect();
-    if points.len() < 5 {
+    let flat = points.windows(2).all(|pair| (pair[1].1 - pair[0].1).abs() < 1e-12);
+    if points.len() < 5 || flat {
         return f64::NAN;
     }
     let (low, high) = (points[1].0, points[points.len() - 2].0);
@@ -63,5 +64,6 @@ mod tests {
         let y: Vec<f64> = x.iter().map(|x| 0.2 + 1.5 * (x - 0.4).max(0.0)).collect();
         assert!((breakpoint(&x, &y) - 0.4).abs() < 0.01, "{}", breakpoint(&x, &y));
         assert!(breakpoint(&x[..4], &y[..4]).is_nan());
+        assert!(breakpoint(&x, &[0.3; 41]).is_nan());
     }
 }

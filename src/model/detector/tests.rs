@@ -139,6 +139,22 @@ fn dropped_windows_do_not_change_later_scores() {
 }
 
 #[test]
+fn a_window_that_begins_where_the_last_one_ended_continues_it() {
+    let (windows, reach) = (windows(), settings().window);
+    for model in models() {
+        let mut whole = Learned::new(model.clone(), &settings()).expect("fits");
+        let mut gappy = Learned::new(model, &settings()).expect("fits");
+        for (k, window) in windows.iter().enumerate() {
+            let expected = whole.infer(window);
+            // The two interfaces take turns.
+            if k % (2 * reach) < 2 {
+                assert_eq!(bits(&gappy.infer(window)), bits(&expected), "window {k}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_restart_is_a_fresh_detector_and_bounded_memory_does_not_notice() {
     let windows = windows();
     for (k, model) in models().into_iter().enumerate() {
