@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use foreshock::model::Model;
+use foreshock::model::calibration::Calibration;
 use foreshock::model::meta::{FORMAT, Kind, Meta};
 use foreshock::model::scaler::Scaler;
 use foreshock::model::spec::{EncoderSpec, Inputs, NetworkSpec, Readout};
@@ -101,6 +102,7 @@ fn model(encoder: EncoderSpec) -> foreshock::Result<Model> {
         sample_ps: 0.1,
         settings: None,
         target: None,
+        calibration: Calibration::none(3),
         alarm: None,
         data_hash: String::new(),
         series: [0, 0],

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use foreshock::model::Model;
+use foreshock::model::calibration::Calibration;
 use foreshock::model::forest::{Forest, ForestSpec};
 use foreshock::model::meta::{FORMAT, Kind, Meta};
 use foreshock::model::scaler::Scaler;
@@ -104,6 +105,7 @@ fn model() -> Model {
         sample_ps: 0.1,
         settings: None,
         target: None,
+        calibration: Calibration::none(3),
         alarm: None,
         data_hash: "d".repeat(64),
         series: [30, 10],

@@ -1,6 +1,7 @@
 //! Training and evaluation: from a data set to models, and from models to tables and figures.
 
 pub mod boost;
+pub mod calibrate;
 pub mod evaluate;
 pub mod figures;
 pub mod folds;

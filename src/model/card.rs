@@ -34,6 +34,15 @@ impl Model {
             let (gap, horizon) = (target.gap_ps, target.horizon_ps);
             card.push(("warns of", format!("an event more than {gap} and at most {horizon} ps ahead")));
         }
+        let calibration = &meta.calibration;
+        let text = match calibration.lineages {
+            0 => "none".to_owned(),
+            n => format!(
+                "on {n} lineages: warning logit x {:.2} {:+.2}, state logits x {:.2} and shifted",
+                calibration.warning_scale, calibration.warning_shift, calibration.state_scale
+            ),
+        };
+        card.push(("calibration", text));
         if let Some(alarm) = &meta.alarm {
             let text = format!(
                 "{:.4} for {} verdicts in a row: {} of {} stable runs of {} ps alarm (supports {:.1} %)",

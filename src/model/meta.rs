@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::calibration::Calibration;
 use super::forest::ForestSpec;
 use super::spec::{Inputs, NetworkSpec};
 use crate::window::Settings;
 
 /// Version of the metadata that this build writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// What scores.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,7 +78,9 @@ pub struct Meta {
     pub settings: Option<Settings>,
     /// What the warning means.
     pub target: Option<Target>,
-    /// Threshold of `warn auto`.
+    /// What is done to logits before they become probabilities.
+    pub calibration: Calibration,
+    /// Threshold of `warn auto`, on calibrated probabilities.
     pub alarm: Option<AlarmLevel>,
     /// Hash of the data set.
     pub data_hash: String,

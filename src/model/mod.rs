@@ -3,6 +3,7 @@
 //! Enters: a window of an interface's frames. Leaves: probabilities of the states and of a warning.
 //! The same code scores in the fix, in `foreshock replay` and in `foreshock evaluate`.
 
+pub mod calibration;
 mod card;
 pub mod detector;
 pub mod forest;
@@ -127,6 +128,7 @@ impl Model {
         if classes != meta.classes.len() {
             return Err(Error::input("classes of the model", classes, meta.classes.len().to_string()));
         }
+        meta.calibration.check(classes)?;
         stream::stream(self).map(drop)
     }
 }

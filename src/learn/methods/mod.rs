@@ -11,16 +11,19 @@ mod trees;
 
 use std::path::Path;
 
+use super::calibrate::{self, logits_of};
 use super::folds::Fold;
 use super::inputs::{Standardised, of_fold, standardise};
 use super::plan::{Method, Recipe};
 use super::prepare::{Prepared, Set};
+use super::sequence::Sequence;
 use super::training::{Epoch, Observer};
 use super::verdicts::Verdicts;
 use crate::error::{Error, Result};
 use crate::model::Model;
+use crate::model::calibration::Calibration;
 use crate::model::meta::{FORMAT, Kind, Meta, Target};
-use crate::model::stream::{Said, stream};
+use crate::model::stream::{Said, Stream, stream};
 use crate::model::tensors::Tensors;
 
 /// What training a method led to.
@@ -59,7 +62,12 @@ pub fn train(
     let Lesson { set, folds, recipe, .. } = lesson;
     let standardised = standardise(set, folds, recipe)?;
     let untrained = |say: &mut dyn FnMut(usize, &Prepared) -> Result<Vec<Said>>| -> Result<Trained> {
-        let verdicts = Verdicts::of(set, folds, say)?;
+        let calibration = calibrate::fit(set, folds, |k, series| {
+            Ok::<_, Error>(say(k, series)?.iter().map(logits_of).collect())
+        })?;
+        let verdicts = Verdicts::of(set, folds, &mut |k, series| {
+            Ok(say(k, series)?.iter().map(|said| calibration.apply(logits_of(said)).said()).collect())
+        })?;
         Ok(Trained { model: None, verdicts: Some(verdicts), history: Vec::new() })
     };
     match &recipe.method {
@@ -101,7 +109,7 @@ pub fn train(
     }
 }
 
-/// A model with its description; scores and threshold come later.
+/// A model with its description, calibrated; the threshold comes later.
 fn model(
     lesson: Lesson<'_>,
     standardised: &Standardised,
@@ -133,6 +141,7 @@ fn model(
         sample_ps: set.sample_ps,
         settings: set.settings.clone(),
         target: warns.then_some(Target { horizon_ps: set.horizon.horizon_ps, gap_ps: set.horizon.gap_ps }),
+        calibration: Calibration::none(set.classes.len()),
         alarm: None,
         data_hash: set.hash.clone(),
         series: [count(&Fold::Train), count(&Fold::Valid)],
@@ -140,7 +149,13 @@ fn model(
         scores,
         licence: "MIT".to_owned(),
     };
-    Model::new(meta, &standardised.scaler, tensors)
+    let mut model = Model::new(meta, &standardised.scaler, tensors)?;
+    let mut stream = stream(&model)?;
+    let calibration = calibrate::fit(set, folds, |k, series| {
+        Ok::<_, Error>(at_verdicts(stream.as_mut(), series, &standardised.sequences[k], |s| s.logits()))
+    })?;
+    model.meta.calibration = calibration;
+    Model::new(model.meta, &standardised.scaler, model.tensors)
 }
 
 /// What a model says of all series it was not trained on, streamed as the fix streams them.
@@ -150,17 +165,26 @@ fn model(
 pub fn verdicts(model: &Model, set: &Set, folds: &[Fold], standardised: &Standardised) -> Result<Verdicts> {
     let mut stream = stream(model)?;
     Verdicts::of(set, folds, &mut |k, series| {
-        let sequence = &standardised.sequences[k];
-        stream.reset();
-        let mut said = Vec::new();
-        for frame in series.first..series.frames() {
-            stream.push(&sequence.inputs[frame * sequence.channels..(frame + 1) * sequence.channels]);
-            if series.judged[frame] {
-                said.push(stream.say());
-            }
-        }
-        Ok(said)
+        Ok(at_verdicts(stream.as_mut(), series, &standardised.sequences[k], |s| s.say()))
     })
+}
+
+/// Something of a stream at every judged frame of a series.
+fn at_verdicts<T>(
+    stream: &mut dyn Stream,
+    series: &Prepared,
+    sequence: &Sequence,
+    of: impl Fn(&mut dyn Stream) -> T,
+) -> Vec<T> {
+    stream.reset();
+    let mut all = Vec::new();
+    for frame in series.first..series.frames() {
+        stream.push(&sequence.inputs[frame * sequence.channels..(frame + 1) * sequence.channels]);
+        if series.judged[frame] {
+            all.push(of(stream));
+        }
+    }
+    all
 }
 
 /// Fails when a method finds nothing to train on.

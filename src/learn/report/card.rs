@@ -94,6 +94,13 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
         );
     }
     text.push_str(".\n");
+    if meta.calibration.lineages > 0 {
+        let _ = writeln!(
+            text,
+            "- Probabilities are calibrated on {} lineages of their own (a scale and shifts of the logits, in the file).",
+            meta.calibration.lineages
+        );
+    }
     if let Some(alarm) = &meta.alarm {
         let _ = writeln!(
             text,

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::model::calibration::Calibration;
 use crate::model::forest::{Forest, ForestSpec};
 use crate::model::meta::{FORMAT, Kind, Target};
 use crate::model::scaler::Scaler;
@@ -28,6 +29,7 @@ fn meta(kind: Kind, inputs: Inputs) -> Meta {
         sample_ps: 0.1,
         settings: Some(settings()),
         target: Some(Target { horizon_ps: 10.0, gap_ps: 1.0 }),
+        calibration: Calibration::none(3),
         alarm: None,
         data_hash: String::new(),
         series: [0, 0],

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use super::dense::{Dense, Heads, Norm, Readout, gelu};
-use super::{Said, Stream};
+use super::{Logits, Stream};
 use crate::error::{Error, Result};
 use crate::model::spec::{self, EncoderSpec, NetworkSpec, alibi_slope};
 use crate::model::tensors::Tensors;
@@ -132,7 +132,7 @@ impl Stream for AttentionWindow {
         self.rows.push_back(projected);
     }
 
-    fn say(&mut self) -> Said {
+    fn logits(&mut self) -> Logits {
         let mut x: Vec<Vec<f32>> = self.rows.iter().cloned().collect();
         let last = self.blocks.len() - 1;
         for (k, block) in self.blocks.iter().enumerate() {
@@ -144,6 +144,6 @@ impl Stream for AttentionWindow {
             self.norm.apply(row);
             readout.push(row);
         }
-        self.heads.say(&readout.value())
+        self.heads.logits(&readout.value())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::model::spec::NetworkSpec;
-use crate::model::stream::Said;
+use crate::model::stream::Logits;
 use crate::model::tensors::Tensors;
 
 /// x W + b, W stored [inputs x outputs].
@@ -131,8 +131,8 @@ impl Heads {
         })
     }
 
-    /// What the heads say of an encoder's output.
-    pub fn say(&mut self, encoded: &[f32]) -> Said {
+    /// What the heads make of an encoder's output.
+    pub fn logits(&mut self, encoded: &[f32]) -> Logits {
         self.project.set(encoded, &mut self.hidden);
         for v in &mut self.hidden {
             *v = gelu(*v);
@@ -143,7 +143,7 @@ impl Heads {
             head.set(&self.hidden, &mut z);
             z[0]
         });
-        Said::from_logits(&self.logits, warning)
+        Logits { states: self.logits.clone(), warning }
     }
 }
 

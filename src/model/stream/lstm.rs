@@ -1,7 +1,7 @@
 //! LSTM, one frame at a time: its state is all it needs of the past.
 
 use super::dense::{Dense, Heads, Readout, sigmoid};
-use super::{Said, Stream};
+use super::{Logits, Stream};
 use crate::error::Result;
 use crate::model::spec::{EncoderSpec, FORGET_BIAS, NetworkSpec};
 use crate::model::tensors::Tensors;
@@ -77,7 +77,7 @@ impl Stream for LstmStream {
         self.readout.push(&self.layers[last].h);
     }
 
-    fn say(&mut self) -> Said {
-        self.heads.say(&self.readout.value())
+    fn logits(&mut self) -> Logits {
+        self.heads.logits(&self.readout.value())
     }
 }

@@ -10,6 +10,7 @@ pub(crate) mod tcn;
 pub(crate) mod window;
 
 use super::Model;
+use super::calibration::Calibration;
 use super::meta::Kind;
 use super::spec::EncoderSpec;
 use crate::error::Result;
@@ -37,6 +38,29 @@ impl Said {
     }
 }
 
+/// What a model's heads give, before it becomes probabilities.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Logits {
+    /// One per class.
+    pub states: Vec<f32>,
+    /// Of the warning, where there is such a head.
+    pub warning: Option<f32>,
+}
+
+impl Logits {
+    /// The same as probabilities.
+    #[must_use]
+    pub fn said(&self) -> Said {
+        Said::from_logits(&self.states, self.warning)
+    }
+
+    /// Of outputs in a row, the warning after the classes.
+    #[must_use]
+    pub fn split(outputs: &[f32], classes: usize) -> Self {
+        Self { states: outputs[..classes].to_vec(), warning: outputs.get(classes).copied() }
+    }
+}
+
 /// A model that takes frames one by one.
 pub trait Stream: Send {
     /// Forgets all frames.
@@ -45,17 +69,42 @@ pub trait Stream: Send {
     /// Takes the next frame's standardised row.
     fn push(&mut self, row: &[f32]);
 
+    /// What its heads give now; frames must have been pushed.
+    fn logits(&mut self) -> Logits;
+
     /// What the model says now; frames must have been pushed.
-    fn say(&mut self) -> Said;
+    fn say(&mut self) -> Said {
+        self.logits().said()
+    }
 }
 
-/// A stream for a model.
+/// A stream with its model's calibration.
+struct Calibrated {
+    inner: Box<dyn Stream>,
+    calibration: Calibration,
+}
+
+impl Stream for Calibrated {
+    fn reset(&mut self) {
+        self.inner.reset();
+    }
+
+    fn push(&mut self, row: &[f32]) {
+        self.inner.push(row);
+    }
+
+    fn logits(&mut self) -> Logits {
+        self.calibration.apply(self.inner.logits())
+    }
+}
+
+/// A stream for a model, calibrated.
 ///
 /// # Errors
 /// [`crate::Error::Input`] when the model's arrays do not fit its description.
 pub fn stream(model: &Model) -> Result<Box<dyn Stream>> {
     let meta = &model.meta;
-    Ok(match &meta.kind {
+    let inner: Box<dyn Stream> = match &meta.kind {
         Kind::Network(spec) => match &spec.encoder {
             EncoderSpec::Lstm { .. } => Box::new(lstm::LstmStream::new(&model.tensors, spec)?),
             EncoderSpec::Tcn { .. } => Box::new(tcn::TcnStream::new(&model.tensors, spec)?),
@@ -69,5 +118,6 @@ pub fn stream(model: &Model) -> Result<Box<dyn Stream>> {
         Kind::Forest(spec) => {
             Box::new(window::SummaryForest::new(&model.tensors, *spec, meta.window, model.scaler.channels())?)
         }
-    })
+    };
+    Ok(Box::new(Calibrated { inner, calibration: meta.calibration.clone() }))
 }

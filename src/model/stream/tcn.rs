@@ -2,7 +2,7 @@
 //! is what the full window gives as long as the receptive field is not longer than the window.
 
 use super::dense::{Dense, Heads, Norm, Readout, accumulate};
-use super::{Said, Stream};
+use super::{Logits, Stream};
 use crate::error::Result;
 use crate::model::spec::{EncoderSpec, NetworkSpec};
 use crate::model::tensors::Tensors;
@@ -128,7 +128,7 @@ impl Stream for TcnStream {
         self.readout.push(&self.x);
     }
 
-    fn say(&mut self) -> Said {
-        self.heads.say(&self.readout.value())
+    fn logits(&mut self) -> Logits {
+        self.heads.logits(&self.readout.value())
     }
 }

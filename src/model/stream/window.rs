@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::dense::{Dense, Heads, gelu};
-use super::{Said, Stream};
+use super::{Logits, Stream};
 use crate::error::Result;
 use crate::model::forest::{Forest, ForestSpec};
 use crate::model::spec::NetworkSpec;
@@ -70,7 +70,7 @@ impl Stream for SummaryMlp {
         self.rows.push(row);
     }
 
-    fn say(&mut self) -> Said {
+    fn logits(&mut self) -> Logits {
         let layer = |dense: &Dense, x: &[f32]| {
             let mut out = vec![0.0; dense.outputs()];
             dense.set(x, &mut out);
@@ -79,7 +79,7 @@ impl Stream for SummaryMlp {
         };
         let hidden = layer(&self.first, &self.rows.summary(self.channels));
         let hidden = layer(&self.second, &hidden);
-        self.heads.say(&hidden)
+        self.heads.logits(&hidden)
     }
 }
 
@@ -107,9 +107,8 @@ impl Stream for SummaryForest {
         self.rows.push(row);
     }
 
-    fn say(&mut self) -> Said {
-        let logits = self.forest.logits(&self.rows.summary(self.channels));
-        let classes = self.forest.spec.classes;
-        Said::from_logits(&logits[..classes], logits.get(classes).copied())
+    fn logits(&mut self) -> Logits {
+        let outputs = self.forest.logits(&self.rows.summary(self.channels));
+        Logits::split(&outputs, self.forest.spec.classes)
     }
 }
