@@ -53,7 +53,7 @@ methods:
   - {name: boosting, window: 16, method: {kind: boosting, rounds: 40}}
   - {name: threshold, window: 16, method: {kind: threshold}}
   - {name: null-elapsed, window: 16, method: {kind: elapsed}}
-  - {name: without-x, group: ablation, window: 16, method: {kind: boosting, rounds: 20}, columns: {without: [x]}}
+  - {name: without-x, group: ablation, window: 16, method: {kind: winner}, columns: {without: [x]}}
 ";
 
 fn foreshock(folder: &Path, words: &[&str]) -> Output {
@@ -102,6 +102,13 @@ fn a_table_becomes_models_a_report_and_a_built_in_model() {
     };
     assert!(auroc("boosting") > 0.9 && auroc("boosting") > auroc("null-elapsed"), "{rows:?}");
     let blind = json(&report.join("ablations.json"));
+    let lost = json(&report.join("ablation_differences.json"));
+    assert_eq!((&lost[1]["winner"], &lost[1]["other"]), (&"boosting".into(), &"without-x".into()));
+    assert!(lost[1]["difference"]["low"].as_f64().expect("a number") > 0.0, "{lost}");
+    let importance = json(&report.join("fig4.json"));
+    assert_eq!((&importance["method"], &importance["unmatched"]), (&"boosting".into(), &0.into()));
+    assert_eq!(importance["groups"][0]["group"], "x", "{importance}");
+    assert!(importance["deletion"]["deletion_gain"]["value"].as_f64().expect("a number") > 0.0);
     assert!(blind[0]["more"]["auroc"].as_f64().expect("a number") < auroc("boosting"), "{blind}");
     let names = ["fig1", "fig2", "fig3", "fig4", "confusion", "reliability", "ablations", "table2"];
     for file in names.iter().flat_map(|n| ["json", "svg", "png"].map(|e| format!("{n}.{e}"))) {
@@ -129,7 +136,8 @@ fn settings_are_chosen_without_the_test_set() {
     // What is not trained is named, and the exit code says so.
     let output = foreshock(dir, &["evaluate", "plan.yaml", "--draws", "10"]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("not trained yet: threshold seed 1"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("not trained yet: without-x of boosting, threshold seed 1"), "{said}");
     let data = json(&dir.join("report/data.json"));
     assert_eq!(data["on"], "validation", "unless the test set is asked for");
     assert!(!dir.join("report/test_evaluations.jsonl").exists());

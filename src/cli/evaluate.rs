@@ -8,12 +8,15 @@ use anyhow::{Context, Result};
 use foreshock::dataset::Table;
 use foreshock::learn::evaluate::{self, Method, On};
 use foreshock::learn::figures;
-use foreshock::learn::folds::Fold;
+use foreshock::learn::folds::{self, Fold};
+use foreshock::learn::importance;
+use foreshock::learn::label_count::{self, LabelCounts};
 use foreshock::learn::measures::DRAWS;
 use foreshock::learn::plan::{Plan, Turn};
 use foreshock::learn::report::record::Evaluation;
 use foreshock::learn::report::{self, Figures, card};
-use foreshock::learn::run::MODEL;
+use foreshock::learn::run::{self, MODEL};
+use foreshock::learn::winner;
 use foreshock::model::Model;
 use indicatif::ProgressBar;
 
@@ -75,17 +78,26 @@ pub fn run(args: Args) -> Result<ExitCode> {
     spinner.enable_steady_tick(Duration::from_millis(120));
     spinner.set_message("reading the data");
     let table = Table::read(&plan.data.path)?;
+    let (plan, mut missing) = with_ablations(&plan, &table)?;
     let prepared = evaluate::prepare(&table, &plan)?;
-    let (methods, missing) = evaluate::load(&plan, &prepared)?;
+    let (mut methods, untrained) = evaluate::load(&plan, &prepared)?;
+    missing.extend(untrained);
+    let counts = LabelCounts::read(&plan.data.path)?;
+    let recipe = label_count::oracle_recipe();
+    let mut kin = Vec::new();
+    if let Some(data) = methods.first().map(|method| method.data) {
+        kin = label_count::ranked(&counts, &data.set, &data.folds);
+        methods.extend(label_count::oracle(&recipe, &counts, data)?);
+    }
     let mut report =
-        evaluate::evaluate(&methods, on, args.draws, &mut |what| spinner.set_message(what.to_owned()))?;
+        evaluate::evaluate(&methods, on, args.draws, kin, &mut |what| spinner.set_message(what.to_owned()))?;
     if on == On::Test {
         let evaluation = Evaluation::now(&report.data_hash, &report.split_hash, &plan);
         report.test_evaluations = evaluation.append(&args.output)?;
     }
     spinner.set_message("figures");
     let winner = methods.iter().find(|m| Some(&m.recipe.name) == report.winner.as_ref());
-    let figures = figures_of(&plan, &methods, winner, on, args.draws)?;
+    let figures = figures_of(&plan, &methods, &report, winner, args.draws)?;
     report::write(&args.output, &report, &figures)?;
     if let Some((winner, seed)) = winner.zip(report.winner_seed) {
         let model = plan.folder(winner.recipe, seed).join(MODEL);
@@ -122,13 +134,40 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::from(WARNING))
 }
 
+/// The plan with the winner in its ablations, but for those that were trained of another winner, or not
+/// at all: these are named.
+fn with_ablations(plan: &Plan, table: &Table) -> Result<(Plan, Vec<String>)> {
+    let mut plan = plan.clone();
+    let mut missing = Vec::new();
+    if !plan.methods.iter().any(winner::is_of_winner) {
+        return Ok((plan, missing));
+    }
+    if let Some(whole) = winner::find(&plan, table)? {
+        plan = winner::resolved(&plan, &whole);
+    }
+    let split = folds::hash_of(table, &plan.data)?;
+    let all = plan.clone();
+    plan.methods.retain(|recipe| {
+        let done = |&seed: &u64| run::is_done(table, &all, recipe, seed, &split);
+        let asked = recipe.whole.is_some() || winner::is_of_winner(recipe);
+        let kept = !asked || all.seeds_of(recipe).iter().all(done);
+        if !kept {
+            let whole = recipe.whole.as_deref().unwrap_or("the winner");
+            missing.push(format!("{} of {whole}", recipe.name));
+        }
+        kept
+    });
+    Ok((plan, missing))
+}
+
 fn figures_of(
     plan: &Plan,
     methods: &[Method<'_>],
+    report: &evaluate::Report,
     winner: Option<&Method<'_>>,
-    on: On,
     draws: usize,
 ) -> Result<Figures> {
+    let on = report.on;
     let in_domain = |fold: &Fold, _: usize| on.scores(fold);
     let shown = winner.or(methods.first()).context("no method")?;
     let cusum = methods.iter().find(|m| m.recipe.name == "cusum");
@@ -137,7 +176,7 @@ fn figures_of(
         let scored = method.scored(&in_domain)?;
         early.push(figures::early(&method.recipe.name, &scored[0], draws));
     }
-    let importance = figures::importance(shown, plan, on, draws)?;
+    let importance = importance::figure4(shown, methods, &report.rows, plan, on, draws)?;
     Ok(Figures { index: figures::index(shown.data, on), early, importance })
 }
 

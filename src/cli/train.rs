@@ -11,6 +11,7 @@ use foreshock::dataset::Table;
 use foreshock::learn::folds;
 use foreshock::learn::plan::{Plan, Recipe, Turn};
 use foreshock::learn::run;
+use foreshock::learn::winner::{self, is_of_winner};
 
 /// Train the methods of a plan: networks, boosted trees, baselines and nulls.
 ///
@@ -55,27 +56,41 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
     }
     let table = Table::read(&plan.data.path)?;
-    let chosen = |recipe: &&Recipe| args.only.is_empty() || args.only.contains(&recipe.name);
-    let split = folds::hash_of(&table, &plan.data)?;
+    let chosen = |recipe: &Recipe| args.only.is_empty() || args.only.contains(&recipe.name);
+    let mut trained = train(&args, &plan, &table, &|recipe| chosen(recipe) && !is_of_winner(recipe))?;
+    // Who wins is known only now.
+    if plan.methods.iter().any(|recipe| chosen(recipe) && is_of_winner(recipe)) {
+        let whole = winner::find(&plan, &table)?;
+        let whole = whole.context("ablations of the winner: no method of the comparison is trained")?;
+        let plan = winner::resolved(&plan, &whole);
+        trained += train(&args, &plan, &table, &|recipe| chosen(recipe) && recipe.whole.is_some())?;
+    }
+    if trained == 0 {
+        println!("nothing to train: {} is complete", plan.out.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Trains what is wanted and not there yet; gives how much that was.
+fn train(args: &Args, plan: &Plan, table: &Table, wanted: &dyn Fn(&Recipe) -> bool) -> Result<usize> {
+    let split = folds::hash_of(table, &plan.data)?;
     let mut work: Vec<(&Recipe, u64)> = Vec::new();
-    for recipe in plan.methods.iter().filter(chosen) {
+    for recipe in plan.methods.iter().filter(|recipe| wanted(recipe)) {
         for &seed in plan.seeds_of(recipe) {
             let wanted = args.seed.is_empty() || args.seed.contains(&seed);
-            if wanted && (args.again || !run::is_done(&table, &plan, recipe, seed, &split)) {
+            if wanted && (args.again || !run::is_done(table, plan, recipe, seed, &split)) {
                 work.push((recipe, seed));
             }
         }
     }
-    if work.is_empty() {
-        println!("nothing to train: {} is complete", plan.out.display());
-        return Ok(ExitCode::SUCCESS);
-    }
-    if args.jobs > 1 && work.len() > 1 {
-        return parallel(&args, &work);
+    let count = work.len();
+    if args.jobs > 1 && count > 1 {
+        parallel(args, &work)?;
+        return Ok(count);
     }
     for (recipe, seed) in work {
         let mut progress = progress::watch(&recipe.name, seed, recipe.training.epochs);
-        let done = run::run(&table, &plan, recipe, seed, progress.as_mut())
+        let done = run::run(table, plan, recipe, seed, progress.as_mut())
             .with_context(|| format!("{} with seed {seed}", recipe.name))?;
         drop(progress);
         let folder = plan.folder(recipe, seed);
@@ -84,11 +99,11 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
         println!("{} seed {seed}: {}", recipe.name, folder.display());
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(count)
 }
 
 /// One process per method and seed: burn's generator of random numbers is one per process.
-fn parallel(args: &Args, work: &[(&Recipe, u64)]) -> Result<ExitCode> {
+fn parallel(args: &Args, work: &[(&Recipe, u64)]) -> Result<()> {
     let program = std::env::current_exe().context("own path")?;
     let mut waiting = work.iter();
     let mut running: Vec<(String, Child)> = Vec::new();
@@ -138,5 +153,5 @@ fn parallel(args: &Args, work: &[(&Recipe, u64)]) -> Result<ExitCode> {
         bail!("failed: {}", failed.join(", "));
     }
     println!("trained {}", work.len());
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

@@ -1,23 +1,16 @@
-//! Numbers of the figures: what happens over time, and which descriptors matter when.
+//! Numbers of the figures over time. Fig. 4 is in [`super::importance`].
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::evaluate::{Method, On, Prepared};
-use super::inputs::standardise;
-use super::plan::category_of;
-use super::random::Random;
-use super::run::{MODEL, PERSIST};
+use super::evaluate::{On, Prepared};
+use super::run::PERSIST;
 use super::score::alarms::quantile;
 use super::score::bootstrap::{Interval, resamples};
 use super::score::breakpoint::breakpoint;
 use super::scored::Scored;
 use crate::dataset::target::SLACK_PS;
-use crate::error::Result;
-use crate::model::Model;
-use crate::model::stream::stream;
-use crate::registry::Category;
 
 /// A value over a grid, with the quartiles over series or an interval over runs.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -220,167 +213,5 @@ pub fn early(name: &str, scored: &Scored, draws: usize) -> Early {
         by_time: curves(&times, &at_time),
         turning_point: spread(&turning),
         harmonic_mean: spread(&harmonic),
-    }
-}
-
-/// Fig. 4: what is lost at each stage without a category of descriptors.
-#[derive(Debug, Clone, Serialize)]
-pub struct Importance {
-    /// Method.
-    pub method: String,
-    /// Stage of the evolution, by the true state of the frame.
-    pub stage: String,
-    /// The paper's scale.
-    pub category: String,
-    /// Mean fall of the true state's probability when the category's values are those of a stable series
-    /// of the same condition at the same time.
-    pub fall: Interval,
-}
-
-/// Fig. 4 for a method whose model is there; empty without.
-///
-/// # Errors
-/// What reading and standardising return.
-pub fn importance(
-    method: &Method<'_>,
-    plan: &super::plan::Plan,
-    on: On,
-    draws: usize,
-) -> Result<Vec<Importance>> {
-    let (recipe, data) = (method.recipe, method.data);
-    let seed = plan.seeds_of(recipe)[0];
-    let path = plan.folder(recipe, seed).join(MODEL);
-    if !path.is_file() {
-        return Ok(Vec::new());
-    }
-    let model = Model::read(&path)?;
-    let standardised = standardise(&data.set, &data.folds, recipe)?;
-    let mut stream = stream(&model)?;
-    let set = &data.set;
-    let members: Vec<usize> = (0..set.series.len())
-        .filter(|&k| on.scores(&data.folds[k]) && set.series[k].verdicts().next().is_some())
-        .collect();
-    let stable: Vec<usize> = (0..set.series.len())
-        .filter(|&k| {
-            let one = &set.series[k];
-            on.shows(&data.folds[k])
-                && one.event_ps.is_none()
-                && one.onset_ps.is_none()
-                && one.verdicts().next().is_some()
-        })
-        .collect();
-    let mut random = Random::new(seed, 0x0CC1);
-    let columns = standardised.columns.len();
-    let categories = [
-        ("global dynamics", Category::GlobalDynamics),
-        ("local structure", Category::LocalStructure),
-        ("anomalous dynamics", Category::AnomalousDynamics),
-    ];
-    let mut runs: Vec<&str> = Vec::new();
-    // Sum and count of falls by (run, state, category).
-    let mut falls: BTreeMap<(usize, usize, usize), (f64, f64)> = BTreeMap::new();
-    for &k in &members {
-        let (series, sequence) = (&set.series[k], &standardised.sequences[k]);
-        let matched: Vec<usize> = stable
-            .iter()
-            .copied()
-            .filter(|&d| d != k && set.series[d].stratum() == series.stratum())
-            .collect();
-        let pool = if matched.is_empty() { &stable } else { &matched };
-        let others: Vec<usize> = pool.iter().copied().filter(|&d| d != k).collect();
-        if others.is_empty() {
-            continue;
-        }
-        let donor = others[random.below(others.len())];
-        let run = runs.iter().position(|r| *r == series.lineage).unwrap_or_else(|| {
-            runs.push(&series.lineage);
-            runs.len() - 1
-        });
-        let mut say = |hidden: Option<Category>| {
-            stream.reset();
-            let mut said = Vec::new();
-            let other = &standardised.sequences[donor];
-            let mut row = vec![0.0; sequence.channels];
-            for frame in series.first..series.frames() {
-                let from = (frame - series.first + set.series[donor].first).min(other.frames() - 1);
-                for (channel, value) in row.iter_mut().enumerate() {
-                    let hide =
-                        hidden.is_some() && category_of(&standardised.columns[channel % columns]) == hidden;
-                    let (source, at) = if hide { (other, from) } else { (sequence, frame) };
-                    *value = source.inputs[at * sequence.channels + channel];
-                }
-                stream.push(&row);
-                if series.judged[frame] {
-                    said.push(stream.say());
-                }
-            }
-            said
-        };
-        let whole = say(None);
-        for (c, (_, category)) in categories.iter().enumerate() {
-            let without = say(Some(*category));
-            for ((frame, a), b) in series.verdicts().zip(&whole).zip(&without) {
-                if let Some(state) = series.state[frame].map(usize::from) {
-                    let slot = falls.entry((run, state, c)).or_default();
-                    slot.0 += f64::from(a.states[state] - b.states[state]);
-                    slot.1 += 1.0;
-                }
-            }
-        }
-    }
-    let drawn = resamples(runs.len(), draws, 1);
-    let mut result = Vec::new();
-    for (state, stage) in set.classes.iter().enumerate() {
-        for (c, (category, _)) in categories.iter().enumerate() {
-            let mean = |weights: &[f64]| {
-                let parts = falls.iter().filter(|((_, s, k), _)| (*s, *k) == (state, c));
-                let (sum, count) = parts.fold((0.0, 0.0), |(sum, count), ((run, ..), (s, n))| {
-                    (sum + weights[*run] * s, count + weights[*run] * n)
-                });
-                sum / count
-            };
-            let samples: Vec<f64> = drawn.iter().map(|w| mean(w)).collect();
-            result.push(Importance {
-                method: recipe.name.clone(),
-                stage: stage.clone(),
-                category: (*category).to_owned(),
-                fall: Interval {
-                    value: mean(&vec![1.0; runs.len()]),
-                    low: quantile(&samples, 0.025),
-                    high: quantile(&samples, 0.975),
-                },
-            });
-        }
-    }
-    Ok(result)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn course(event_ps: Option<f64>, alarm_ps: Option<f64>) -> Course {
-        let in_time = event_ps.zip(alarm_ps).is_some_and(|(event, alarm)| alarm <= event - 1.0);
-        Course { run: 0, first_ps: 10.0, end_ps: 50.0, event_ps, alarm_ps, in_time }
-    }
-
-    #[test]
-    fn an_alarm_after_the_event_is_no_hit_and_counts_against_precision() {
-        let courses =
-            [course(Some(30.0), Some(20.0)), course(Some(30.0), Some(35.0)), course(None, Some(45.0))];
-        let by = |time: f64| early_at(&courses, &[1.0], &|_| Some(time));
-        assert_eq!([by(15.0).0, by(25.0).0, by(50.0).0], [0.0, 0.5, 0.5]);
-        assert_eq!([by(25.0).1, by(40.0).1, by(50.0).1], [1.0, 0.5, 1.0 / 3.0]);
-    }
-
-    #[test]
-    fn an_event_takes_part_no_longer_before_it_than_there_were_verdicts() {
-        let courses = [course(Some(30.0), Some(12.0)), course(Some(15.0), Some(11.0))];
-        let until =
-            |before: f64| move |c: &Course| c.event_ps.map(|e| e - before).filter(|l| *l >= c.first_ps);
-        assert_eq!(early_at(&courses, &[1.0], &until(2.0)), (1.0, 1.0));
-        // 15 ps before the second event there was nothing to judge: it is not a miss.
-        assert_eq!(early_at(&courses, &[1.0], &until(15.0)), (1.0, 1.0));
-        assert_eq!(early_at(&courses, &[1.0], &until(19.0)).0, 0.0);
     }
 }

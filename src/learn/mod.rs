@@ -2,10 +2,13 @@
 
 pub mod boost;
 pub mod calibrate;
+pub mod correlation;
 pub mod evaluate;
 pub mod figures;
 pub mod folds;
+pub mod importance;
 pub mod inputs;
+pub mod label_count;
 pub mod logistic;
 pub mod measures;
 pub mod methods;
@@ -22,3 +25,4 @@ pub mod scored;
 pub mod sequence;
 pub mod training;
 pub mod verdicts;
+pub mod winner;

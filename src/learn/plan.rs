@@ -123,6 +123,9 @@ pub struct Recipe {
     /// Which table it belongs to.
     #[serde(default)]
     pub group: Group,
+    /// The method that an ablation of the winner is to be compared with.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub whole: Option<String>,
 }
 
 /// Tables of the report.
@@ -141,6 +144,24 @@ fn every_frame() -> usize {
 }
 
 impl Recipe {
+    /// A recipe of the comparison with the default of everything else.
+    #[must_use]
+    pub fn new(name: &str, method: Method) -> Self {
+        Self {
+            name: name.to_owned(),
+            method,
+            inputs: Inputs::default(),
+            columns: Choice::default(),
+            window: None,
+            stride: every_fifth(),
+            training: Training::default(),
+            seeds: None,
+            every: every_frame(),
+            group: Group::Comparison,
+            whole: None,
+        }
+    }
+
     /// Whether the fix can load what this trains.
     #[must_use]
     pub fn ships(&self) -> bool {
@@ -160,8 +181,11 @@ pub struct Choice {
     pub only: Option<Vec<String>>,
     /// All but these; a base descriptor's name stands for its anomalous channels, too.
     pub without: Vec<String>,
-    /// All but a category: `global_dynamics`, `local_structure`, `anomalous_dynamics`.
+    /// All but a category: `global_dynamics`, `local_structure`, with the channels made of their
+    /// descriptors; or `anomalous_dynamics`, those channels and the jumps.
     pub without_category: Option<CategoryName>,
+    /// All but what correlates with the count that labels are made from, over training series.
+    pub without_kin: bool,
     /// Radial distribution functions, too.
     pub radial: bool,
 }
@@ -190,6 +214,34 @@ pub fn category_of(column: &str) -> Option<Category> {
     registry::anomalous_names().iter().any(|name| name == column).then_some(Category::AnomalousDynamics)
 }
 
+impl From<CategoryName> for Category {
+    fn from(name: CategoryName) -> Self {
+        match name {
+            CategoryName::GlobalDynamics => Self::GlobalDynamics,
+            CategoryName::LocalStructure => Self::LocalStructure,
+            CategoryName::AnomalousDynamics => Self::AnomalousDynamics,
+        }
+    }
+}
+
+/// The descriptor that an anomalous channel is made of; `None` for all other columns.
+#[must_use]
+pub fn parent_of(column: &str) -> Option<&'static str> {
+    let made_of = |base: &str| {
+        let suffix = column.strip_prefix(base);
+        suffix.is_some_and(|suffix| registry::ANOMALOUS_SUFFIXES.contains(&suffix))
+    };
+    registry::ANOMALOUS.into_iter().find(|base| made_of(base))
+}
+
+/// Whether a column shows anything of a category: it is of it, or made of a descriptor that is. To hide
+/// motion and leave its differences and its CUSUM would hide little.
+#[must_use]
+pub fn shows(column: &str, category: Category) -> bool {
+    let is = |name: &str| category_of(name) == Some(category);
+    is(column) || parent_of(column).is_some_and(is)
+}
+
 impl Choice {
     /// The chosen of `all` columns, in order.
     ///
@@ -203,18 +255,10 @@ impl Choice {
             }
         }
         let dropped = |column: &String| {
-            let base = registry::ANOMALOUS
-                .iter()
-                .find(|base| registry::ANOMALOUS_SUFFIXES.iter().any(|s| *column == format!("{base}{s}")));
-            let category = category_of(column);
-            self.without.iter().any(|name| name == column || base.is_some_and(|b| b == name))
-                || match self.without_category {
-                    None => false,
-                    Some(CategoryName::GlobalDynamics) => category == Some(Category::GlobalDynamics),
-                    Some(CategoryName::LocalStructure) => category == Some(Category::LocalStructure),
-                    Some(CategoryName::AnomalousDynamics) => category == Some(Category::AnomalousDynamics),
-                }
-                || (category == Some(Category::Radial) && !self.radial && self.only.is_none())
+            let parent = parent_of(column);
+            self.without.iter().any(|name| name == column || parent.is_some_and(|p| p == name))
+                || self.without_category.is_some_and(|category| shows(column, category.into()))
+                || (category_of(column) == Some(Category::Radial) && !self.radial && self.only.is_none())
         };
         let kept: Vec<String> = all
             .iter()
@@ -261,6 +305,15 @@ pub enum Method {
     Elapsed,
     /// Null: boosted trees on labels of other runs.
     Shuffled(Boosting),
+    /// In an ablation: the method that wins the comparison, with its settings.
+    Winner {
+        /// How values enter, where not as in the winner.
+        #[serde(default)]
+        inputs: Option<Inputs>,
+    },
+    /// What knows the label's own count: made by evaluation, for no plan to ask for.
+    #[serde(skip)]
+    Oracle,
 }
 
 fn projection() -> usize {
@@ -379,6 +432,9 @@ impl Plan {
                 }
             }
             recipe.training.check()?;
+            if matches!(recipe.method, Method::Winner { .. }) && recipe.group != Group::Ablation {
+                return Err(Error::input("kind: winner", &recipe.name, "group: ablation"));
+            }
             if let Method::Network { model, .. } = &recipe.method {
                 model.check()?;
             }
@@ -434,6 +490,23 @@ mod tests {
             wrong.of(&names()).expect_err("a typo").to_string(),
             "columns = 'turnovr': expected a column of the data set"
         );
+    }
+
+    #[test]
+    fn a_dropped_category_takes_the_channels_of_its_descriptors_with_it() {
+        let without = |category| {
+            let choice = Choice { without_category: Some(category), ..Choice::default() };
+            choice.of(&names()).expect("columns")
+        };
+        let kept = without(CategoryName::LocalStructure);
+        assert!(!kept.iter().any(|name| name.starts_with("cn_ab") || name.starts_with("bonds_broken")));
+        assert!(kept.iter().any(|name| name == "msd_a_cusum"), "a channel of global dynamics");
+        let kept = without(CategoryName::GlobalDynamics);
+        assert!(!kept.iter().any(|name| name.starts_with("msd_a") || name.starts_with("pe")));
+        assert!(kept.iter().any(|name| name == "cn_ab_d1") && kept.iter().any(|name| name == "jumps_mobile"));
+        let kept = without(CategoryName::AnomalousDynamics);
+        assert!(kept.iter().all(|name| parent_of(name).is_none() && !name.starts_with("jumps")));
+        assert!(kept.iter().any(|name| name == "msd_a") && kept.iter().any(|name| name == "cn_ab"));
     }
 
     #[test]

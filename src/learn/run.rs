@@ -6,6 +6,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::folds::{self, Fold, assign};
+use super::label_count::without_kin;
 use super::methods::{self, Lesson};
 use super::plan::{Plan, Recipe};
 use super::prepare::{Prepared, Set};
@@ -88,7 +89,8 @@ pub fn run(
     let split_hash = folds::hash(set.series.iter().map(|s| s.lineage.as_str()), &folds);
     let key = key(table, plan, recipe, seed, &split_hash);
     let checkpoints = folder.join("checkpoint");
-    let lesson = Lesson { set: &set, folds: &folds, recipe, seed };
+    let chosen = without_kin(recipe, &plan.data.path, &set, &folds)?;
+    let lesson = Lesson { set: &set, folds: &folds, recipe: &chosen, seed };
     let trained = methods::train(lesson, Some((&checkpoints, &key)), observer)?;
     let Some(verdicts) = trained.verdicts else { return Ok(false) };
     if let Some(mut model) = trained.model {

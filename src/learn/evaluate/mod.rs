@@ -3,6 +3,7 @@
 //! Enters: a plan whose methods are trained. Leaves: a [`Report`], all of it plain data; drawing and
 //! writing are in [`super::report`].
 
+mod ablation;
 pub mod order;
 pub mod paper;
 pub mod shift;
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::folds::{self, Fold, IN_DOMAIN, assign};
+use super::label_count::Kin;
 use super::measures::{MEASURES, Measured};
 use super::plan::{Group, Plan, Recipe};
 use super::prepare::Set;
@@ -208,6 +210,10 @@ pub struct Report {
     pub order: Vec<Order>,
     /// Methods on nulls; empty where there are none or they are not to be looked at.
     pub nulls: Vec<Null>,
+    /// Winner minus each of its ablations.
+    pub ablations: Vec<Difference>,
+    /// Columns by how they go with the label's count in training series, the closest first.
+    pub kin: Vec<Kin>,
     /// Methods on other conditions.
     pub shifts: Vec<Shift>,
     /// What runs of one configuration say of each other.
@@ -295,7 +301,7 @@ impl Method<'_> {
     }
 }
 
-/// Scores all methods. `draws` resamples per interval; `progress` hears of each step.
+/// Scores all methods. `draws` resamples per interval; `kin` is passed on; `progress` hears of each step.
 ///
 /// # Errors
 /// As [`Scored::new`].
@@ -303,6 +309,7 @@ pub fn evaluate(
     methods: &[Method<'_>],
     on: On,
     draws: usize,
+    kin: Vec<Kin>,
     progress: &mut dyn FnMut(&str),
 ) -> Result<Report> {
     let Some(any) = methods.first() else {
@@ -373,6 +380,8 @@ pub fn evaluate(
         differences,
         order: order(methods, &measured),
         nulls,
+        ablations: ablation::differences(methods, &whole, draws),
+        kin,
         shifts,
         replicas: Replicas::of(base, on, draws),
     })
@@ -398,6 +407,23 @@ fn validation(seeds: &[Scored]) -> BTreeMap<String, f64> {
     let all = Measured::new(seeds, 0, IN_DOMAIN_STREAM);
     let named = MEASURES.iter().zip(&all.whole).map(|(name, &value)| ((*name).to_owned(), value));
     named.filter(|(_, value)| value.is_finite()).collect()
+}
+
+/// Position of the method of the comparison that the fix can load and that is best on validation.
+///
+/// # Errors
+/// As [`Scored::new`].
+pub fn winner(methods: &[Method<'_>]) -> Result<Option<usize>> {
+    let mut best: Option<(usize, f64)> = None;
+    for (k, method) in methods.iter().enumerate() {
+        if method.recipe.group == Group::Comparison && method.recipe.ships() {
+            let rank = rank_of(&validation(&method.scored(&|fold, _| *fold == Fold::Valid)?));
+            if best.is_none_or(|(_, other)| rank >= other) {
+                best = Some((k, rank));
+            }
+        }
+    }
+    Ok(best.map(|(k, _)| k))
 }
 
 /// What decides between methods: the mean of macro-F1 and warning AUROC on validation.

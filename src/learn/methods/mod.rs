@@ -102,6 +102,9 @@ pub fn train(
             let rocket = rocket::fit(lesson, &standardised, settings)?;
             untrained(&mut |k, series| Ok(rocket.say(&standardised.sequences[k], series)))
         }
+        Method::Winner { .. } | Method::Oracle => {
+            Err(Error::input("method", &recipe.name, "a method that trains by itself"))
+        }
         Method::Threshold | Method::Cusum | Method::Trend | Method::Condition | Method::Elapsed => {
             let method = plain::fit(lesson, &standardised)?;
             untrained(&mut |k, series| Ok(method.say(&standardised.sequences[k], series)))

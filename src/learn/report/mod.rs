@@ -1,7 +1,9 @@
 //! The report: tables and figures as JSON, SVG, PNG and one HTML page.
 
+mod ablations;
 pub mod card;
 pub mod chart;
+mod fig4;
 mod page;
 mod pictures;
 pub mod record;
@@ -13,7 +15,8 @@ use serde::Serialize;
 
 use super::evaluate::paper::PAPER;
 use super::evaluate::{Count, On, Report, Row, order};
-use super::figures::{Early, Importance, Index};
+use super::figures::{Early, Index};
+use super::importance::Figure4;
 use super::plan::Group;
 use crate::error::{Error, Result};
 use crate::plot::raster;
@@ -25,8 +28,8 @@ pub struct Figures {
     pub index: Index,
     /// Fig. 3, of the winner and of the CUSUM or what else was asked for.
     pub early: Vec<Early>,
-    /// Fig. 4.
-    pub importance: Vec<Importance>,
+    /// Fig. 4, where the method has a model.
+    pub importance: Option<Figure4>,
 }
 
 /// A row of table1.json.
@@ -108,6 +111,8 @@ pub fn write(folder: &Path, report: &Report, figures: &Figures) -> Result<()> {
     json(folder, "table2", &report.shifts)?;
     let ablations: Vec<Table1<'_>> = group(Group::Ablation).map(table1).collect();
     json(folder, "ablations", &ablations)?;
+    json(folder, "ablation_differences", &report.ablations)?;
+    json(folder, "kin", &report.kin)?;
     json(folder, "differences", &report.differences)?;
     let sentences = order::sentences(&report.order);
     json(folder, "order", &serde_json::json!({"sentences": sentences, "pairs": report.order}))?;

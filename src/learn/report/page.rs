@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::record::{self, Evaluation};
-use super::{Figures, paper};
+use super::{Figures, ablations, fig4, paper};
 use crate::learn::evaluate::paper::{CONDITIONS, PAPER_SHIFTS};
 use crate::learn::evaluate::shift::{LOCAL_LINEAGES, Shift};
 use crate::learn::evaluate::{On, Report, Row, order};
@@ -42,7 +42,7 @@ const COLUMNS: [(&str, &str, usize); 20] = [
 ];
 
 /// A number with its interval.
-fn cell(interval: Option<&Interval>, digits: usize) -> String {
+pub(super) fn cell(interval: Option<&Interval>, digits: usize) -> String {
     match interval {
         Some(i) if i.value.is_finite() && i.low.is_finite() => {
             format!("{:.digits$} <small>[{:.digits$}, {:.digits$}]</small>", i.value, i.low, i.high)
@@ -95,19 +95,15 @@ pub fn page(report: &Report, figures: &Figures, pictures: &[(&'static str, Strin
             cell(Some(&e.harmonic_mean), 3)
         );
     }
-    let _ = write!(
-        html,
-        "<h2>Fig. 4. What matters when</h2><p>A category's values are replaced by those of a stable interface \
-         of the same condition at the same time.</p>{}",
-        picture("fig4")
-    );
+    html.push_str("<h2>Fig. 4. What matters when</h2>");
+    fig4::section(&mut html, figures.importance.as_ref(), picture("fig4"));
     html.push_str("<h2>Confusion matrices</h2><p>Rows: truth, columns: verdict; share of the row.</p>");
     html.push_str(picture("confusion"));
     let _ = write!(html, "<h2>Reliability</h2>{}", picture("reliability"));
     replicas(&mut html, report);
     if report.rows.iter().any(|row| row.group == Group::Ablation) {
-        html.push_str("<h2>Ablations</h2><p>Boosted trees without something.</p>");
-        html.push_str(picture("ablations"));
+        html.push_str("<h2>Ablations</h2>");
+        ablations::section(&mut html, report, picture("ablations"));
         methods(&mut html, report, Group::Ablation);
     }
     html.push_str("</html>\n");

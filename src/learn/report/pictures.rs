@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::learn::evaluate::paper::CONDITIONS;
 use crate::learn::evaluate::{On, Report, Row};
 use crate::learn::figures::Curve;
+use crate::learn::importance::occlusion::CATEGORIES;
 use crate::learn::plan::Group;
 use crate::learn::score::bootstrap::Interval;
 
@@ -101,19 +102,16 @@ pub fn pictures(report: &Report, figures: &Figures) -> Result<Vec<(&'static str,
         })
         .collect();
     pictures.push(("fig3", chart::lines(&early)?));
-    let mut categories: Vec<&str> = figures.importance.iter().map(|i| i.category.as_str()).collect();
-    categories.dedup();
-    categories.truncate(3);
+    let stages = figures.importance.as_ref().map_or(&[][..], |f| &f.stages);
     let bars = Bars {
         title: "Fall of the true state's probability without a category".into(),
         y: "probability".into(),
         groups: report.classes.clone(),
-        bars: categories
+        bars: CATEGORIES
             .iter()
-            .map(|category| {
+            .map(|(category, _)| {
                 let of = |stage: &String| {
-                    let found =
-                        figures.importance.iter().find(|i| i.stage == *stage && i.category == *category);
+                    let found = stages.iter().find(|i| i.stage == *stage && i.category == *category);
                     found.map_or([f64::NAN; 3], |i| [i.fall.value, i.fall.low, i.fall.high])
                 };
                 ((*category).to_owned(), report.classes.iter().map(of).collect())
@@ -169,16 +167,17 @@ fn confusions(rows: &[&Row], classes: &[String]) -> Vec<Grid> {
         .collect()
 }
 
-/// Boosted trees whole and without something.
+/// The winner whole and without something.
 fn ablations(report: &Report) -> Bars {
-    let whole = report.rows.iter().filter(|r| r.method == "boosting");
+    let name = report.ablations.first().map(|d| &d.winner);
+    let whole = report.rows.iter().filter(|r| Some(&r.method) == name);
     let rows: Vec<&Row> = report.rows.iter().filter(|r| r.group == Group::Ablation).collect();
     if rows.is_empty() {
         return Bars::default();
     }
     let rows: Vec<&Row> = whole.chain(rows).collect();
     Bars {
-        title: "Boosted trees without something".into(),
+        title: format!("{} without something", name.map_or("Methods", String::as_str)),
         y: "score".into(),
         groups: rows.iter().map(|r| r.method.clone()).collect(),
         bars: [
