@@ -31,7 +31,7 @@ pub fn section(html: &mut String, report: &Report, picture: &str) {
     }
     let _ = write!(
         html,
-        "<h3>{of} minus its ablations, equal seeds, same resampled lineages</h3><table><tr><th>without<th>{}</tr>",
+        "<h3>{of} minus its ablations, equal seeds, same resampled lineages, at the times at which both speak</h3><table><tr><th>without<th>{}</tr>",
         measures.join("<th>")
     );
     for other in others {
