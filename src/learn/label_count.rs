@@ -1,7 +1,7 @@
 //! What the label counts, at every frame: for telling how much of a result is the label itself.
 //!
 //! No model can see it: it is read apart from the tables that models learn from, and used in two places
-//! only, to find descriptors that are nearly the label ([`kin`]), whose loss is an ablation, and for the
+//! only, to find descriptors that are nearly the label ([`ranked`]), whose loss is an ablation, and for the
 //! oracle, a method that evaluation makes up and no plan can ask for ([`oracle`]).
 
 use std::collections::BTreeMap;

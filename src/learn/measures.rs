@@ -2,7 +2,7 @@
 //!
 //! Enters: a [`Scored`] per training seed. Leaves: [`Measured`], the value of every measure on the runs as
 //! they are and on each resample. Everything that does not depend on which runs were drawn (orders,
-//! confusion matrices, alarms) is worked out once, in a [`Sheet`].
+//! confusion matrices, alarms) is worked out once, in a `Sheet`.
 
 use std::collections::BTreeMap;
 
