@@ -9,7 +9,8 @@
 //! `comparison` says what is compared to the run without the fix: `fix`, the run with it; `native`, the
 //! run with LAMMPS's own msd, coord/atom, orientorder/atom and (with stress) stress/atom and pe/atom on
 //! the same atoms, averaged by fix ave/time at the same steps; `null`, another run without the fix: what
-//! the machine makes of nothing.
+//! the machine makes of nothing. `model` is the run with the fix and the built-in model, told that its
+//! settings are those of this run, compared to the run with the fix and the CUSUM.
 
 mod measure;
 
@@ -22,6 +23,9 @@ use std::process::Command;
 /// Pairs of blocks counted.
 const REPEATS: usize = 8;
 
+/// Time step of `in.eam`.
+const TIMESTEP_PS: f64 = 0.005;
+
 fn fix_line(input: &str, every: usize, stress: bool) -> String {
     // Times in samples, so that all phases are reached at every N.
     format!(
@@ -31,6 +35,24 @@ fn fix_line(input: &str, every: usize, stress: bool) -> String {
         cutoff(input),
         if stress { "yes" } else { "no" }
     )
+}
+
+/// The fix line with a model: the built-in one's parameters in a file that fits this run, so that all that
+/// a verdict costs is there though it means nothing.
+fn model_line(input: &str, every: usize) -> String {
+    let mut model = foreshock::model::detector::builtin().expect("readable");
+    let sample_ps = every as f64 * TIMESTEP_PS;
+    model.meta.sample_ps = sample_ps;
+    let settings = model.meta.settings.as_mut().expect("a model of recorded interfaces");
+    settings.sample_ps = sample_ps;
+    settings.reference_ps = sample_ps;
+    settings.baseline_start_ps = 4.0 * sample_ps;
+    settings.baseline_length_ps = 20.0 * sample_ps;
+    settings.lag_ps = 3.0 * sample_ps;
+    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("overhead.safetensors");
+    model.write(&file).expect("target is writable");
+    let line = fix_line(input, every, false);
+    format!("{} model {} detector model\n", line.trim_end(), file.display())
 }
 
 /// LAMMPS's own computes of the same observables on the interfacial atoms.
@@ -111,13 +133,14 @@ fn pairs(case: &Case) -> Value {
     let turn = every.max(50);
     let steps = if every < 100 { 300 } else { 500 } * 32_000 / (4 * cells.pow(3));
     let turns = (steps / turn).clamp(1, 12);
-    // Reference, lag and a few samples more.
-    let warm_up = every * 6;
+    // Reference, lag and a few samples more; with a model until it has spoken.
+    let warm_up = every * if comparison == "model" { 40 } else { 6 };
     let (positions, height) = settled(input, cells);
-    let extra = match comparison {
-        "null" => String::new(),
-        "native" => native_lines(input, every, stress, height),
-        _ => fix_line(input, every, stress),
+    let (base, extra) = match comparison {
+        "null" => (String::new(), String::new()),
+        "native" => (String::new(), native_lines(input, every, stress, height)),
+        "model" => (fix_line(input, every, stress), model_line(input, every)),
+        _ => (String::new(), fix_line(input, every, stress)),
     };
     let (mut ratios, mut costs) = (Vec::new(), Vec::new());
     for repeat in 0..REPEATS {
@@ -126,11 +149,11 @@ fn pairs(case: &Case) -> Value {
         // percents: new ones for every pair, in either order.
         let (mut with, mut plain);
         if repeat % 2 == 0 {
-            plain = make("");
+            plain = make(&base);
             with = make(&extra);
         } else {
             with = make(&extra);
-            plain = make("");
+            plain = make(&base);
         }
         let (mut a, mut b) = (0.0, 0.0);
         for number in 0..turns {
@@ -141,6 +164,10 @@ fn pairs(case: &Case) -> Value {
                 a += with.advance(turn);
                 b += plain.advance(turn);
             }
+        }
+        if comparison == "model" {
+            let warning = with.0.fix_vector("w", 1).expect("the fix's vector");
+            assert!(warning.is_finite(), "no verdict yet");
         }
         ratios.push(a / b);
         costs.push(1e3 * (a - b) * every as f64 / (turn * turns) as f64);
@@ -209,6 +236,11 @@ fn main() {
         for (every, stress) in [(10, false), (10, true), (100, true)] {
             cases.push(Case { input, cells: 20, every, stress, comparison: "native", ranks: 1 });
         }
+    }
+    // The model speaks in units with a time only.
+    for every in [10, 100] {
+        let input = "in.eam";
+        cases.push(Case { input, cells: 20, every, stress: false, comparison: "model", ranks: 1 });
     }
     let growing = Case { input: "in.lj", cells: 20, every: 10, stress: false, comparison: "fix", ranks: 1 };
     cases.extend([10, 40].map(|cells| Case { cells, ..growing }));

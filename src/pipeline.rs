@@ -169,7 +169,8 @@ impl Pipeline {
         let settings = Settings::new(config, sample_ps, facts.interfaces)?;
         let auto_threshold = detector.threshold();
         let threshold = config.warn.unwrap_or(auto_threshold);
-        let decision = Decision::new(threshold, config.persist, facts.interfaces)?;
+        let lost_counts = detector.alarms_without_surface();
+        let decision = Decision::new(threshold, config.persist, facts.interfaces, lost_counts)?;
         let header = Header {
             schema: VERSION,
             foreshock: env!("CARGO_PKG_VERSION").to_owned(),

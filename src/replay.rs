@@ -100,7 +100,12 @@ pub fn replay_with(
     let header = reader.header().clone();
     let detector = detector_of(&header, model)?;
     let mut replay = Replay {
-        decision: Decision::new(header.threshold, header.persist, header.settings.interfaces)?,
+        decision: Decision::new(
+            header.threshold,
+            header.persist,
+            header.settings.interfaces,
+            detector.alarms_without_surface(),
+        )?,
         stage: WindowStage::new(header.settings),
         detector,
         waiting: Vec::new(),

@@ -39,6 +39,12 @@ pub trait Detector: Send {
     /// Scores one window. Windows may be missing (dropped) but come in order.
     fn infer(&mut self, window: &WindowMessage) -> Score;
 
+    /// Whether a lost surface counts as a window over the threshold. A detector that compares an interface
+    /// with its own healthy past has nothing left to compare.
+    fn alarms_without_surface(&self) -> bool {
+        true
+    }
+
     /// The run continues from a restart file: what was seen before is not known any more, as in a new
     /// process. Detectors without memory of their own have nothing to forget.
     fn restart(&mut self) {}

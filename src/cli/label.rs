@@ -69,23 +69,26 @@ pub fn run(args: Args) -> Result<ExitCode> {
     }
     let labels = Labels::new(&rule, &watched);
 
+    let report = args.sensitivity.then(|| sensitivity::report(&rule, &watched));
+    // Files first: who reads what is printed may stop reading, which ends the program.
+    if let Some(output) = &output {
+        let mut summary = labels.summary()?;
+        if let Some(report) = &report {
+            summary["sensitivity"] = serde_json::to_value(report)?;
+        }
+        labels.write(output)?;
+        let json = output.with_extension("json");
+        std::fs::write(&json, serde_json::to_string_pretty(&summary)? + "\n")
+            .with_context(|| format!("cannot write {}", json.display()))?;
+        println!("{} and {}", output.display(), json.display());
+    }
     println!("rule '{}', sha256 {hash}, looks {} ps ahead", rule.name, rule.look_ahead_ps());
     if let Some(every) = args.history {
         print_histories(&rule, &watched, &labels, every);
     }
     print_counts(&labels);
-    let mut summary = labels.summary()?;
-    if args.sensitivity {
-        let report = sensitivity::report(&rule, &watched);
-        print_sensitivity(&report);
-        summary["sensitivity"] = serde_json::to_value(&report)?;
-    }
-    if let Some(output) = output {
-        labels.write(&output)?;
-        let json = output.with_extension("json");
-        std::fs::write(&json, serde_json::to_string_pretty(&summary)? + "\n")
-            .with_context(|| format!("cannot write {}", json.display()))?;
-        println!("{} and {}", output.display(), json.display());
+    if let Some(report) = &report {
+        print_sensitivity(report);
     }
     Ok(ExitCode::SUCCESS)
 }

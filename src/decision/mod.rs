@@ -322,16 +322,18 @@ impl Alarm {
 pub struct Decision {
     threshold: f64,
     persist: u32,
+    /// Whether a lost surface counts as a window over the threshold.
+    lost_counts: bool,
     rules: Vec<Rule>,
 }
 
 impl Decision {
-    /// No alarm on any interface.
+    /// No alarm on any interface. `lost_counts`: whether a lost surface counts as a window over the threshold.
     ///
     /// # Errors
     /// [`Error::Input`] for a threshold that is not positive or a persistence of 0.
-    pub fn new(threshold: f64, persist: u32, interfaces: usize) -> Result<Self> {
-        let mut decision = Self { threshold, persist, rules: vec![Rule::default(); interfaces] };
+    pub fn new(threshold: f64, persist: u32, interfaces: usize, lost_counts: bool) -> Result<Self> {
+        let mut decision = Self { threshold, persist, lost_counts, rules: vec![Rule::default(); interfaces] };
         decision.set_threshold(threshold)?;
         decision.set_persist(persist)?;
         Ok(decision)
@@ -405,14 +407,14 @@ impl Decision {
         (verdict, alarm)
     }
 
-    /// Judges a frame that has no window to score, in its turn among the windows. A lost surface counts
+    /// Judges a frame that has no window to score, in its turn among the windows. A lost surface may count
     /// as a window over the threshold; otherwise counters and alarm stay as they are.
     pub fn pass(&mut self, unscored: Verdict) -> (Verdict, Option<Alarm>) {
         let rule = &mut self.rules[unscored.interface];
         let raised = match unscored.state {
-            StateCode::NoSurface => rule.lose(self.persist),
+            StateCode::NoSurface if self.lost_counts => rule.lose(self.persist),
             // As an undefined score: neither counts nor resets.
-            StateCode::Nan => false,
+            StateCode::NoSurface | StateCode::Nan => false,
             _ => {
                 rule.interrupt();
                 false
@@ -518,13 +520,22 @@ mod tests {
     }
 
     #[test]
+    fn a_lost_surface_raises_the_alarm_where_it_counts_and_only_there() {
+        for lost_counts in [true, false] {
+            let mut decision = Decision::new(1.0, 3, 1, lost_counts).expect("valid");
+            let alarms = (0..5).filter(|_| decision.pass(verdict(0, StateCode::NoSurface, 0.0)).1.is_some());
+            assert_eq!(alarms.count(), usize::from(lost_counts));
+        }
+    }
+
+    #[test]
     fn bad_settings_are_refused_by_name() {
         let message = |r: Result<Decision>| r.expect_err("refused").to_string();
-        assert_eq!(message(Decision::new(0.0, 3, 1)), "warn = '0': expected auto or a positive number");
+        assert_eq!(message(Decision::new(0.0, 3, 1, true)), "warn = '0': expected auto or a positive number");
         assert_eq!(
-            message(Decision::new(f64::NAN, 3, 1)),
+            message(Decision::new(f64::NAN, 3, 1, true)),
             "warn = 'NaN': expected auto or a positive number"
         );
-        assert_eq!(message(Decision::new(1.0, 0, 1)), "persist = '0': expected at least 1 window");
+        assert_eq!(message(Decision::new(1.0, 0, 1, true)), "persist = '0': expected at least 1 window");
     }
 }

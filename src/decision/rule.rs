@@ -1,6 +1,6 @@
 //! One interface's alarm: on after `persist` consecutive scores at or over the threshold, off after as
 //! many below [`HYSTERESIS`] times the threshold. Scores in between break both counts. A sample at which
-//! the interface has no surface any more counts as one over the threshold.
+//! the interface has no surface any more counts as one over the threshold where the detector wants that.
 
 use super::StateCode;
 use crate::error::Result;

@@ -13,7 +13,7 @@ use crate::dataset::series::stratum;
 use crate::dataset::target::{Horizon, Target};
 use crate::dataset::{Series, Table};
 use crate::error::{Error, Result};
-use crate::window::{MIN_WINDOW, Phase, Settings, WindowStage};
+use crate::window::{MIN_WINDOW, Settings, WindowStage};
 
 /// What is to be told apart.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,9 +49,6 @@ pub struct Prepared {
     pub baseline: Option<Vec<[f64; 2]>>,
     /// Frames with a verdict.
     pub judged: Vec<bool>,
-    /// Frames in which the interface had no surface left: each counts as a verdict over any threshold, as in
-    /// the fix.
-    pub lost: Vec<bool>,
     /// Time of the first verdict, ps; where there is none, when it was due.
     pub ready_ps: f64,
     /// First frame that any window holds.
@@ -216,7 +213,6 @@ fn recorded(series: &Series, settings: &Settings, every: u64, horizon: Horizon) 
         let place = (frame.index - start) as usize;
         prepared.time_ps[place] = frame.time_ps;
         let output = stage.push(&frame)?;
-        prepared.lost[place] = output.phase == Phase::NoSurface;
         let Some(message) = output.message else { continue };
         let known = message.features.nrows();
         // The first window brings the rows before it; later ones what fell into a pause.
@@ -270,7 +266,6 @@ fn empty(series: &Series, frames: usize, width: usize) -> Prepared {
         rows: vec![f32::NAN; frames * width],
         baseline: None,
         judged: vec![false; frames],
-        lost: vec![false; frames],
         ready_ps: series.end_ps,
         first: 0,
         model_free: vec![[f64::NAN; 2]; frames],
@@ -356,20 +351,19 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_surface_alarms_and_one_that_was_never_there_is_never_judged() {
+    fn without_a_surface_an_interface_is_not_judged() {
         let mut table = table(1..3, 200);
         table.series[0].standing[150..].fill(Condition::NoSurface);
         table.series[1].standing.fill(Condition::NoSurface);
         let set = prepare(&table);
         let [lost, never] = set.series.as_slice() else { panic!("two series") };
-        assert!(!lost.lost[149] && lost.lost[150..].iter().all(|l| *l));
         assert_eq!(lost.verdicts().last(), Some(149));
-        assert!(never.verdicts().next().is_none() && never.lost.iter().all(|l| *l));
+        assert!(never.verdicts().next().is_none());
         assert!((never.ready_ps - 7.5).abs() < 1e-9, "{}", never.ready_ps);
         let said = vec![Said { states: vec![1.0, 0.0, 0.0], warning: 0.0 }; lost.verdicts().count()];
         let spoken = Spoken { series: 0, run: lost.run.clone(), interface: 0, said };
         let trace = crate::learn::run::trace(lost, &spoken);
-        assert_eq!(trace.alarm(1.0, 3), Some(lost.time_ps[152]));
+        assert_eq!((trace.alarm(1.0, 3), trace.time_ps.last()), (None, Some(&lost.time_ps[149])));
     }
 
     #[test]

@@ -192,7 +192,6 @@ pub(super) mod tests {
             rows: vec![0.0; 60],
             baseline: None,
             judged: vec![true; 60],
-            lost: vec![false; 60],
             ready_ps: 0.0,
             first: 0,
             model_free: vec![[0.0; 2]; 60],

@@ -122,23 +122,15 @@ fn remove(folder: &Path) -> Result<()> {
 }
 
 /// The warning probability of a series over time, as far as its outcome is known: near the end the
-/// labels cannot tell a false alarm from an early one. All series end there, those with an event, too. A
-/// lost surface is a score above any threshold.
+/// labels cannot tell a false alarm from an early one. All series end there, those with an event, too.
 #[must_use]
 pub fn trace(series: &Prepared, spoken: &Spoken) -> Trace {
-    let mut said = spoken.said.iter();
-    let (mut time_ps, mut score) = (Vec::new(), Vec::new());
-    for frame in 0..series.frames() {
-        let one = match (series.judged[frame], series.lost[frame]) {
-            (true, _) => said.next().map(|said| f64::from(said.warning)),
-            (false, true) => Some(f64::INFINITY),
-            (false, false) => None,
-        };
-        if let Some(one) = one.filter(|_| series.time_ps[frame] <= series.end_ps + SLACK_PS) {
-            time_ps.push(series.time_ps[frame]);
-            score.push(one);
-        }
-    }
+    let (time_ps, score) = series
+        .verdicts()
+        .zip(&spoken.said)
+        .map(|(frame, said)| (series.time_ps[frame], f64::from(said.warning)))
+        .take_while(|(time, _)| *time <= series.end_ps + SLACK_PS)
+        .unzip();
     Trace { time_ps, score, event_ps: series.event_ps, end_ps: series.end_ps, ready_ps: series.ready_ps }
 }
 

@@ -236,6 +236,12 @@ impl Detector for Learned {
         self.model.meta.alarm.as_ref().map_or(0.5, |alarm| alarm.threshold)
     }
 
+    /// A model warns of the event that it was trained on, and a lost surface foretells none: in the reference
+    /// data set it came before no event, but in interfaces whose oxygen mixes while their network holds.
+    fn alarms_without_surface(&self) -> bool {
+        false
+    }
+
     fn infer(&mut self, window: &WindowMessage) -> Score {
         let interface = &mut self.interfaces[window.interface];
         let rows = window.features.nrows();

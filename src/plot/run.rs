@@ -171,8 +171,12 @@ fn panel(
         annotate(&chart, meaning, (0.0, level), GREY, Pos::new(HPos::Left, VPos::Bottom), (12, -8))?;
     }
     if !panel.last && learned > 0.12 * right {
-        let text = "learning";
-        annotate(&chart, text, (0.01 * right, high), GREY, Pos::new(HPos::Left, VPos::Top), (6, 12))?;
+        // Away from the level, whose meaning is written at the same edge.
+        let (at, anchor, shift) = match panel.level {
+            Some((level, _)) if level > 0.5 * (low + high) => (low, VPos::Bottom, -12),
+            _ => (high, VPos::Top, 12),
+        };
+        annotate(&chart, "learning", (0.01 * right, at), GREY, Pos::new(HPos::Left, anchor), (6, shift))?;
     }
     for (k, track) in run.tracks.iter().enumerate() {
         curve(&mut chart, k, (panel.values)(track), panel.smooth_ps)?;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::page::cell;
+use super::page::differences;
 use crate::learn::correlation::KIN;
 use crate::learn::evaluate::Report;
 
@@ -18,31 +18,10 @@ pub fn section(html: &mut String, report: &Report, picture: &str) {
          it.</p>{picture}"
     );
     kin(html, report);
-    let mut others: Vec<&str> = report.ablations.iter().map(|d| d.other.as_str()).collect();
-    others.dedup();
-    let mut measures: Vec<&str> = Vec::new();
-    for difference in &report.ablations {
-        if !measures.contains(&difference.measure.as_str()) {
-            measures.push(&difference.measure);
-        }
-    }
-    if others.is_empty() {
-        return;
-    }
-    let _ = write!(
-        html,
-        "<h3>{of} minus its ablations, equal seeds, same resampled lineages, at the times at which both speak</h3><table><tr><th>without<th>{}</tr>",
-        measures.join("<th>")
+    let heading = format!(
+        "{of} minus its ablations, equal seeds, same resampled lineages, at the times at which both speak"
     );
-    for other in others {
-        let _ = write!(html, "<tr><td>{other}");
-        for measure in &measures {
-            let found = report.ablations.iter().find(|d| d.other == other && d.measure == *measure);
-            let _ = write!(html, "<td>{}", cell(found.map(|d| &d.difference), 3));
-        }
-        html.push_str("</tr>");
-    }
-    html.push_str("</table>");
+    differences(html, &heading, "without", &report.ablations);
 }
 
 fn kin(html: &mut String, report: &Report) {

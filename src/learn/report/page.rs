@@ -7,7 +7,7 @@ use super::record::{self, Evaluation};
 use super::{Figures, ablations, fig4, paper};
 use crate::learn::evaluate::paper::{CONDITIONS, PAPER_SHIFTS};
 use crate::learn::evaluate::shift::{LOCAL_LINEAGES, Shift};
-use crate::learn::evaluate::{On, Report, Row, order};
+use crate::learn::evaluate::{Difference, On, Report, Row, order};
 use crate::learn::plan::Group;
 use crate::learn::score::bootstrap::Interval;
 
@@ -75,7 +75,10 @@ pub fn page(report: &Report, figures: &Figures, pictures: &[(&'static str, Strin
     };
     let _ = write!(html, "<h2>Table 1. Methods on {scored}</h2>");
     methods(&mut html, report, Group::Comparison);
-    differences(&mut html, report);
+    if let Some(best) = report.differences.first().map(|d| &d.winner) {
+        let heading = format!("{best} minus the others, on the same resampled lineages");
+        differences(&mut html, &heading, "other", &report.differences);
+    }
     paper_order(&mut html, report);
     nulls(&mut html, report);
     let _ = write!(html, "<h2>Fig. 2. Methods</h2>{}", picture("fig2"));
@@ -199,21 +202,25 @@ fn deviation(row: &Row, measure: &str) -> String {
     row.seed_deviation.get(measure).map_or_else(|| "–".to_owned(), |d| format!("{d:.3}"))
 }
 
-fn differences(html: &mut String, report: &Report) {
-    let mut others: Vec<&str> = report.differences.iter().map(|d| d.other.as_str()).collect();
-    others.dedup();
-    let mut measures: Vec<&str> = report.differences.iter().map(|d| d.measure.as_str()).collect();
-    measures.truncate(measures.iter().skip(1).position(|m| Some(m) == measures.first()).map_or(5, |k| k + 1));
-    let Some(winner) = report.differences.first().map(|d| &d.winner) else { return };
-    let _ = write!(
-        html,
-        "<h3>{winner} minus the others, on the same resampled lineages</h3><table><tr><th>other<th>{}</tr>",
-        measures.join("<th>")
-    );
+/// A table of paired differences: a row per method that something is compared with, a column per measure.
+pub(super) fn differences(html: &mut String, heading: &str, first: &str, list: &[Difference]) {
+    if list.is_empty() {
+        return;
+    }
+    let mut others: Vec<&str> = Vec::new();
+    let mut measures: Vec<&str> = Vec::new();
+    for difference in list {
+        for (names, name) in [(&mut others, &difference.other), (&mut measures, &difference.measure)] {
+            if !names.contains(&name.as_str()) {
+                names.push(name);
+            }
+        }
+    }
+    let _ = write!(html, "<h3>{heading}</h3><table><tr><th>{first}<th>{}</tr>", measures.join("<th>"));
     for other in others {
         let _ = write!(html, "<tr><td>{other}");
         for measure in &measures {
-            let found = report.differences.iter().find(|d| d.other == other && d.measure == *measure);
+            let found = list.iter().find(|d| d.other == other && d.measure == *measure);
             let _ = write!(html, "<td>{}", cell(found.map(|d| &d.difference), 3));
         }
         html.push_str("</tr>");

