@@ -30,8 +30,8 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 TOOLS := mpich==5.0.2 cmake==4.4.4 ninja==1.13.2 libclang==18.1.1
-# To be measured against; nothing of it is part of Foreshock. The index of CPU wheels is smaller by
-# gigabytes where it can be reached.
+# To be measured against; nothing of it is part of Foreshock. Five gigabytes, unless pip is told of an index
+# of CPU wheels.
 TORCH_PINS := torch==2.15.0 onnx==1.23.2 onnxruntime==1.32.0 numpy==2.4.6
 # The wheel carries the data sets; pyarrow writes them as Parquet.
 AEON_PINS := aeon==1.6.0 pyarrow==26.0.1
@@ -223,8 +223,7 @@ bench-encoders: $(AEON_STAMP)
 $(TORCH_STAMP): | prerequisites
 	$(call say,.venv-torch: $(TORCH_PINS))
 	@[ -x $(VENV_TORCH)/bin/python ] || $(PYTHON) -m venv $(VENV_TORCH)
-	@$(VENV_TORCH)/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --extra-index-url https://download.pytorch.org/whl/cpu $(TORCH_PINS)
+	@$(VENV_TORCH)/bin/python -m pip install --quiet --disable-pip-version-check $(TORCH_PINS)
 	@rm -f $(VENV_TORCH)/.ready-* && touch $@
 
 bench-infer: $(TORCH_STAMP)

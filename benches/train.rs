@@ -1,7 +1,7 @@
-//! Windows trained per second, forward, backward and step, at the sizes of examples/learn/paper.yaml:
-//! 64 frames of 162 channels, 64 windows a step, one thread; seconds are CPU time, so that other work on the
-//! machine does not count. `make bench-train` sets PyTorch beside it (examples/learn/torch_speed.py, the
-//! same models).
+//! Windows trained per second: batch, noise, forward, backward and step of the models of
+//! examples/learn/paper.yaml on windows of 64 frames of 162 channels, 64 a step, one thread. Seconds are CPU
+//! time, so that other work on the machine does not count. `make bench-train` sets PyTorch beside it
+//! (examples/learn/torch_speed.py, the same models and steps).
 //!
 //! Data are arbitrary numbers: time does not depend on them.
 
@@ -70,7 +70,7 @@ fn main() -> foreshock::Result<()> {
             readout: Readout::Last,
             dropout: 0.3,
         };
-        let training = Training { epochs: 1, batch: BATCH, dropout: 0.3, ..Training::default() };
+        let training = Training { epochs: 1, batch: BATCH, dropout: 0.3, noise: 0.1, ..Training::default() };
         let mut clock = Clock { last: cpu_seconds(), seconds: Vec::new() };
         let part = |stretches| Part { sequences: &sequences, stretches };
         fit(&spec, &training, part(&stretches), part(&stretches[..1]), None, &mut clock)?;

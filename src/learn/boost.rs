@@ -66,12 +66,15 @@ impl Binned {
         for feature in 0..rows.width {
             column.clear();
             column.extend((0..n).map(|row| rows.x[row * rows.width + feature]));
-            let mut sorted = column.clone();
+            let mut sorted: Vec<f32> = column.iter().copied().filter(|x| !x.is_nan()).collect();
             sorted.sort_by(f32::total_cmp);
-            let mut of: Vec<f32> = (1..BINS).map(|k| sorted[k * n / BINS]).collect();
+            let known = sorted.len();
+            let mut of: Vec<f32> =
+                if known > 0 { (1..BINS).map(|k| sorted[k * known / BINS]).collect() } else { Vec::new() };
             of.dedup();
-            // A value above all edges of its own bin's left side; the largest value needs no edge.
-            of.retain(|&edge| edge < sorted[n - 1]);
+            // A value above all edges of its own bin's left side; the largest value needs no edge. What is
+            // undefined goes left everywhere.
+            of.retain(|&edge| edge < sorted[known - 1]);
             for (slot, &value) in bins[feature * n..(feature + 1) * n].iter_mut().zip(&column) {
                 *slot = of.partition_point(|&edge| edge < value) as u8;
             }

@@ -50,7 +50,8 @@ pub fn standardise(set: &Set, folds: &[Fold], recipe: &Recipe) -> Result<Standar
     Ok(Standardised { columns, scaler, sequences })
 }
 
-/// Mean and deviation of levels, deviation of shifts; a column that never varies keeps deviation 1.
+/// Mean and deviation of levels, deviation of shifts; a column that never varies, but for rounding, keeps
+/// deviation 1. Whatever its unit: a length in metres varies by 1e-10.
 fn statistics(training: &[&Prepared], positions: &[usize], inputs: Inputs) -> Scaler {
     let mut level = Vec::with_capacity(positions.len());
     let mut shift = Vec::with_capacity(positions.len());
@@ -66,8 +67,12 @@ fn statistics(training: &[&Prepared], positions: &[usize], inputs: Inputs) -> Sc
                     .filter(|v| v.is_finite())
             })
         };
-        let deviation = |v: f64| if v > 1e-12 { v.sqrt() as f32 } else { 1.0 };
         let (mean, variance) = moments(values(false));
+        let least = f64::from(f32::EPSILON) * mean.abs();
+        let deviation = |variance: f64| {
+            let deviation = variance.sqrt() as f32;
+            if variance.sqrt() > least && deviation.is_normal() { deviation } else { 1.0 }
+        };
         level.push([mean as f32, deviation(variance)]);
         let (mean, variance) = if inputs == Inputs::Level { (0.0, 1.0) } else { moments(values(true)) };
         // About zero, not about its mean: no shift must stay no shift.

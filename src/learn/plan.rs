@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::methods::rocket;
 use super::prepare::Task;
 use super::training::Training;
 use crate::dataset::{self, target::Horizon};
@@ -190,6 +191,17 @@ pub struct Choice {
     pub radial: bool,
 }
 
+impl Choice {
+    /// Limits this choice to what another one leaves.
+    pub fn within(&mut self, other: &Self) {
+        self.only = self.only.take().or_else(|| other.only.clone());
+        self.without.extend(other.without.iter().cloned());
+        self.without_category = self.without_category.or(other.without_category);
+        self.without_kin |= other.without_kin;
+        self.radial |= other.radial;
+    }
+}
+
 /// The paper's scales as written in a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -293,7 +305,7 @@ pub enum Method {
     Svm(Svm),
     /// Random convolutions and a ridge classifier.
     Rocket(Rocket),
-    /// Largest difference of a smoothed descriptor from the run's baseline.
+    /// The smoothed channel that ranks training warnings best, by a regression.
     Threshold,
     /// The fix's own CUSUM.
     Cusum,
@@ -429,6 +441,12 @@ impl Plan {
             for (key, value) in [("stride", recipe.stride), ("every", recipe.every)] {
                 if value == 0 {
                     return Err(Error::input(key, 0, "at least 1"));
+                }
+            }
+            if let Some(window) = recipe.window {
+                let least = if matches!(recipe.method, Method::Rocket(_)) { rocket::TAPS } else { 1 };
+                if window < least {
+                    return Err(Error::input("window", window, format!("at least {least} frames")));
                 }
             }
             recipe.training.check()?;

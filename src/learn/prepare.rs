@@ -151,6 +151,9 @@ impl Set {
             settings.sample_ps *= every as f64;
             settings.check()?;
         }
+        if settings.is_none() && every > 1 {
+            return Err(Error::input("every", every, "1, as only what the fix recorded is thinned"));
+        }
         let window = settings.as_ref().map(|s| s.window).or(window).unwrap_or(longest);
         let columns = match &settings {
             Some(settings) => settings.window_names(),

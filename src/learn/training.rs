@@ -18,7 +18,8 @@ pub struct Training {
     pub rate: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
-    /// Share of inputs, units and attention weights that are dropped.
+    /// Share that is dropped of an encoder's hidden units, between its layers, of attention weights and of the
+    /// shared projection; an LSTM of one layer has no layers to drop between.
     pub dropout: f64,
     /// Standard deviation of the noise added to standardised inputs.
     pub noise: f64,

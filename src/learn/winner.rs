@@ -24,7 +24,8 @@ pub fn find(plan: &Plan, table: &Table) -> Result<Option<Recipe>> {
     Ok(evaluate::winner(&methods)?.map(|k| methods[k].recipe.clone()))
 }
 
-/// The plan with a method in the place of `kind: winner`: its inputs, training and stride, too.
+/// The plan with a method in the place of `kind: winner`: its inputs, training, stride, columns, window and
+/// sampling, too, but for what the ablation says otherwise.
 #[must_use]
 pub fn resolved(plan: &Plan, whole: &Recipe) -> Plan {
     let mut plan = plan.clone();
@@ -34,6 +35,9 @@ pub fn resolved(plan: &Plan, whole: &Recipe) -> Plan {
             recipe.inputs = inputs.unwrap_or(whole.inputs);
             recipe.training = whole.training.clone();
             recipe.stride = whole.stride;
+            recipe.window = recipe.window.or(whole.window);
+            recipe.every = recipe.every.max(whole.every);
+            recipe.columns.within(&whole.columns);
             recipe.whole = Some(whole.name.clone());
         }
     }

@@ -4,7 +4,7 @@
 #[cfg(feature = "train")]
 mod network;
 mod plain;
-mod rocket;
+pub mod rocket;
 #[cfg(feature = "train")]
 mod support;
 mod trees;

@@ -195,14 +195,20 @@ fn trend(sequence: &Sequence, start: usize, end: usize) -> [f32; 2] {
         for place in 0..PLACES {
             let from = start + place * (end - start - half) / (PLACES - 1);
             let value = |t: usize| sequence.inputs[t * sequence.channels + channel];
-            // Differences from the straight line between the ends would need two passes more; the mean
-            // is taken out, as in a moving window.
+            // Without the straight line through it: a drift is no fluctuation.
+            let centre = from as f32 + 0.5 * (half - 1) as f32;
             let mean = (from..from + half).map(value).sum::<f32>() / half as f32;
+            let (mut slope, mut spread) = (0.0, 0.0);
+            for t in from..from + half {
+                slope += (t as f32 - centre) * (value(t) - mean);
+                spread += (t as f32 - centre).powi(2);
+            }
+            let rest = |t: usize| value(t) - mean - slope / spread * (t as f32 - centre);
             let (mut variance, mut product) = (0.0, 0.0);
             for t in from..from + half {
-                variance += (value(t) - mean).powi(2);
+                variance += rest(t).powi(2);
                 if t > from {
-                    product += (value(t) - mean) * (value(t - 1) - mean);
+                    product += rest(t) * rest(t - 1);
                 }
             }
             signals[0][place] = variance;
@@ -257,5 +263,10 @@ mod tests {
         let sequence = Sequence { channels: 1, inputs, state: vec![None; 64], warning: vec![None; 64] };
         let [variance, _] = trend(&sequence, 0, 64);
         assert_eq!(variance, 1.0);
+        // A drift that grows steeper, and fluctuations that do not grow.
+        let inputs: Vec<f32> = (0..64).map(|t| 0.01 * (t * t) as f32 + [0.0, 3.0][t % 2]).collect();
+        let sequence = Sequence { inputs, ..sequence };
+        let [variance, _] = trend(&sequence, 0, 64);
+        assert!(variance.abs() < 0.7, "{variance}");
     }
 }

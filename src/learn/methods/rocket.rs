@@ -3,7 +3,7 @@
 //! on a few channels; a feature is the share of places where the response exceeds a bias, which is
 //! drawn from the responses to a training window.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::learn::boost::Rows;
 use crate::learn::folds::Fold;
 use crate::learn::inputs::{Standardised, of_fold, samples};
@@ -15,7 +15,8 @@ use crate::learn::random::Random;
 use crate::learn::sequence::Sequence;
 use crate::model::stream::Said;
 
-const TAPS: usize = 9;
+/// Frames under a kernel.
+pub const TAPS: usize = 9;
 
 struct Kernel {
     /// Taps with weight 2.
@@ -77,6 +78,9 @@ pub fn fit(lesson: Lesson<'_>, standardised: &Standardised, settings: &Settings)
     drawn.truncate(settings.windows);
     if drawn.is_empty() {
         return Err(super::nothing("training windows"));
+    }
+    if set.window < TAPS {
+        return Err(Error::input("window", set.window, format!("at least {TAPS} frames")));
     }
     let channels = standardised.scaler.channels();
     let cut = |(k, frame): (usize, usize)| {

@@ -17,12 +17,12 @@ pub struct Batch {
     pub frames: usize,
     /// Weight of each class at each place, [batch, frames, classes]; zero where there is no target.
     pub state: Tensor<3>,
-    /// Sum of `state`.
-    pub state_total: f32,
+    /// Places with a class.
+    pub states: usize,
     /// Weight and target of the warning, [batch, frames, 1] each.
     pub warning: [Tensor<3>; 2],
-    /// Sum of the weights of the warning.
-    pub warning_total: f32,
+    /// Places with a target of the warning.
+    pub warnings: usize,
 }
 
 impl Batch {
@@ -46,7 +46,7 @@ impl Batch {
         let mut mask = vec![0f32; batch * frames];
         let mut state = vec![0f32; batch * frames * classes];
         let mut warning = [vec![0f32; batch * frames], vec![0f32; batch * frames]];
-        let (mut state_total, mut warning_total) = (0f32, 0f32);
+        let (mut states, mut warnings) = (0, 0);
         for (number, stretch) in stretches.iter().enumerate() {
             let sequence = &sequences[stretch.sequence];
             let first = number * frames + frames - stretch.length();
@@ -60,13 +60,13 @@ impl Batch {
                     let target = &mut state[place * classes..(place + 1) * classes];
                     target.fill(weight * smoothing / classes as f32);
                     target[usize::from(class)] += weight * (1.0 - smoothing);
-                    state_total += weight;
+                    states += 1;
                 }
                 if let Some(target) = sequence.warning[row] {
                     let weight = weights.warning[usize::from(target)];
                     warning[0][place] = weight;
                     warning[1][place] = f32::from(u8::from(target));
-                    warning_total += weight;
+                    warnings += 1;
                 }
             }
         }
@@ -78,9 +78,9 @@ impl Batch {
             padded: frames - least,
             frames,
             state: Tensor::from_data(TensorData::new(state, [batch, frames, classes]), device),
-            state_total,
+            states,
             warning: [weight, target],
-            warning_total,
+            warnings,
         }
     }
 }
@@ -105,6 +105,6 @@ mod tests {
         assert_eq!(batch.padded, 1);
         let state = list(batch.state.into_data());
         assert_eq!(state, [0.0, 0.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 0.0, 2.0, 0.0]);
-        assert_eq!((batch.state_total, batch.warning_total), (5.0, 5.0));
+        assert_eq!((batch.states, batch.warnings), (2, 1));
     }
 }

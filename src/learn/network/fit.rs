@@ -13,6 +13,7 @@ use burn::tensor::activation::{log_softmax, softplus};
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::chance::noisy;
 use super::{Batch, Logits, Network, params};
 use crate::error::{Error, Result};
 use crate::learn::random::Random;
@@ -170,17 +171,12 @@ pub fn fit(
         let mut order = train.stretches.to_vec();
         random.shuffle(&mut order);
         order.truncate(per_epoch);
-        let batches = by_length(order, training.batch, &mut random);
+        let batches = batches_of(&order, training.batch, &mut random);
         let mut sum = 0.0;
         for (step, stretches) in batches.iter().enumerate() {
             let done = ((number - 1) * steps + step) as f64 / (training.epochs * steps) as f64;
             let batch = Batch::new(train.sequences, stretches, &weights, training.smoothing as f32, &device);
-            let inputs = if training.noise > 0.0 {
-                let noise = burn::tensor::Distribution::Normal(0.0, training.noise);
-                batch.inputs.clone() + batch.inputs.random_like(noise)
-            } else {
-                batch.inputs.clone()
-            };
+            let inputs = noisy(batch.inputs.clone(), training.noise);
             let logits = network.forward(inputs, &batch.mask, batch.padded);
             let loss = loss(&logits, &batch, training);
             let value = f64::from(loss.clone().into_scalar::<f32>());
@@ -198,7 +194,8 @@ pub fn fit(
         }
         let validated = validate(&network.valid(), spec, training, valid)?;
         let best_score = history.iter().map(|e: &Epoch| e.score).fold(f64::NEG_INFINITY, f64::max);
-        let better = training.patience == 0 || validated.score > best_score;
+        // Without anything to validate with, as with no patience, the last epoch is the best.
+        let better = training.patience == 0 || validated.score.is_nan() || validated.score > best_score;
         let epoch = Epoch { number, train_loss: sum / batches.len() as f64, best: better, ..validated };
         if better {
             best = params::of(&network);
@@ -223,12 +220,18 @@ fn stopped(history: &[Epoch], patience: usize) -> bool {
             .is_some_and(|best| history.len() - 1 - best >= patience)
 }
 
-/// Batches of similar lengths, in random order: padding costs as much as frames do.
-fn by_length(order: Vec<Stretch>, batch: usize, random: &mut Random) -> Vec<Vec<Stretch>> {
+/// Batches of the shuffled stretches. Where lengths differ by much, those of sixteen batches are sorted by
+/// length, as padding costs as much as frames do. Short ones are not: length may tell the class, and a batch of
+/// one class teaches little.
+fn batches_of(order: &[Stretch], batch: usize, random: &mut Random) -> Vec<Vec<Stretch>> {
+    const MUCH: usize = 64;
     let mut batches = Vec::new();
     for group in order.chunks(batch * 16) {
         let mut group = group.to_vec();
-        group.sort_by_key(Stretch::length);
+        let lengths = || group.iter().map(Stretch::length);
+        if lengths().max().unwrap_or(0) - lengths().min().unwrap_or(0) >= MUCH {
+            group.sort_by_key(Stretch::length);
+        }
         batches.extend(group.chunks(batch).map(<[Stretch]>::to_vec));
     }
     random.shuffle(&mut batches);
@@ -246,18 +249,19 @@ fn rate(largest: f64, done: f64) -> f64 {
     }
 }
 
-/// lambda_state x weighted cross-entropy + lambda_warning x weighted binary cross-entropy; frames
-/// without a target have weight zero.
+/// lambda_state x weighted cross-entropy + lambda_warning x weighted binary cross-entropy, per target; frames
+/// without a target have weight zero. Weights have mean 1 over the training set, not over a batch: divided by
+/// their sum in the batch, a batch of one class would count the same whatever its weight.
 fn loss(logits: &Logits, batch: &Batch, training: &Training) -> Tensor<1> {
     let logs = log_softmax(logits.state.clone(), 2);
-    let state = (logs * batch.state.clone()).sum().mul_scalar(-1.0 / batch.state_total.max(1e-6));
+    let state = (logs * batch.state.clone()).sum().mul_scalar(-1.0 / batch.states.max(1) as f32);
     let mut loss = state.mul_scalar(training.lambda_state);
     if let Some(z) = &logits.warning
-        && batch.warning_total > 0.0
+        && batch.warnings > 0
     {
         let [weight, target] = batch.warning.clone();
         let entropy = softplus(z.clone(), 1.0) - z.clone() * target;
-        let warning = (entropy * weight).sum().mul_scalar(1.0 / batch.warning_total);
+        let warning = (entropy * weight).sum().mul_scalar(1.0 / batch.warnings as f32);
         loss = loss + warning.mul_scalar(training.lambda_warning);
     }
     loss
@@ -319,6 +323,19 @@ mod tests {
     fn the_rate_warms_up_and_falls() {
         assert!(rate(1.0, 0.0) < 0.1 && (rate(1.0, 0.1) - 1.0).abs() < 1e-12);
         assert!((rate(1.0, 0.55) - 0.505).abs() < 1e-12 && rate(1.0, 1.0) < 0.011);
+    }
+
+    #[test]
+    fn batches_hold_every_stretch_once_and_only_long_ones_are_sorted() {
+        let stretch = |k: usize, end: usize| Stretch { sequence: k, start: 0, from: 0, end };
+        for (longest, sorted) in [(20, false), (200, true)] {
+            let order: Vec<Stretch> = (0..40).map(|k| stretch(k, 1 + k * 7 % longest)).collect();
+            let batches = batches_of(&order, 4, &mut Random::new(1, 1));
+            let mut seen: Vec<usize> = batches.iter().flatten().map(|s| s.sequence).collect();
+            seen.sort_unstable();
+            assert_eq!(seen, (0..40).collect::<Vec<_>>());
+            assert_eq!(batches.iter().all(|b| b.is_sorted_by_key(Stretch::length)), sorted);
+        }
     }
 
     #[test]

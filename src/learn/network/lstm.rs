@@ -9,6 +9,7 @@ use burn::nn::{Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::activation::{sigmoid, tanh};
 use burn::tensor::{Device, Tensor};
 
+use super::chance::dropped;
 use crate::model::spec::FORGET_BIAS;
 
 /// One layer. Gates in the order input, forget, candidate, output.
@@ -53,7 +54,7 @@ impl Lstm {
             let mut c: Tensor<2> = Tensor::zeros([batch, w], &device);
             let mut outputs = Vec::with_capacity(frames);
             for (t, x_t) in inputs.into_iter().enumerate() {
-                let x_t = if number > 0 { self.dropout.forward(x_t) } else { x_t };
+                let x_t = if number > 0 { dropped(&self.dropout, x_t) } else { x_t };
                 let gates = layer.input.forward(x_t) + layer.hidden.forward(h.clone());
                 let gate = |k: usize| gates.clone().narrow(1, k * w, w);
                 let new_c =

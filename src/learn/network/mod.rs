@@ -3,6 +3,7 @@
 //! The fix scores with [`crate::model::stream`], which computes the same without burn.
 
 pub mod batch;
+mod chance;
 pub mod fit;
 pub mod lstm;
 pub mod params;
@@ -16,6 +17,7 @@ use burn::tensor::{Device, Tensor};
 
 use crate::model::spec::{EncoderSpec, NetworkSpec, Readout};
 pub use batch::Batch;
+use chance::dropped;
 use lstm::Lstm;
 use tcn::Tcn;
 use transformer::Transformer;
@@ -102,8 +104,8 @@ impl Network {
             Encoder::Tcn(tcn) => tcn.forward(x, mask),
             Encoder::Transformer(transformer) => transformer.forward(x, mask),
             Encoder::Mlp(mlp) => {
-                let h = mlp.dropout.forward(gelu(mlp.first.forward(x)));
-                mlp.dropout.forward(gelu(mlp.second.forward(h)))
+                let h = dropped(&mlp.dropout, gelu(mlp.first.forward(x)));
+                dropped(&mlp.dropout, gelu(mlp.second.forward(h)))
             }
         };
         if self.mean {
@@ -111,7 +113,7 @@ impl Network {
             let count = real.clone().cumsum(1).clamp_min(1.0);
             h = (h * real).cumsum(1) / count;
         }
-        let z = self.dropout.forward(gelu(self.project.forward(h)));
+        let z = dropped(&self.dropout, gelu(self.project.forward(h)));
         Logits { state: self.state.forward(z.clone()), warning: self.warning.as_ref().map(|w| w.forward(z)) }
     }
 

@@ -8,6 +8,7 @@ use burn::nn::{Dropout, DropoutConfig, LayerNorm, LayerNormConfig, Linear, Linea
 use burn::tensor::activation::{gelu, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::chance::dropped;
 use crate::model::spec::alibi_slope;
 
 /// Score of what must not be seen.
@@ -83,9 +84,9 @@ impl Transformer {
         for block in &self.blocks {
             let (mixed, map) = self.attend(block, block.attention_norm.forward(x.clone()), &bias, &unseen);
             maps.push(map);
-            x = x + self.dropout.forward(mixed);
+            x = x + dropped(&self.dropout, mixed);
             let inner = gelu(block.feed_in.forward(block.feed_norm.forward(x.clone())));
-            x = x + self.dropout.forward(block.feed_out.forward(self.dropout.forward(inner)));
+            x = x + dropped(&self.dropout, block.feed_out.forward(dropped(&self.dropout, inner)));
         }
         (self.norm.forward(x), maps)
     }
@@ -108,7 +109,7 @@ impl Transformer {
         };
         let scores = part(0).matmul(part(1).swap_dims(2, 3)).mul_scalar(1.0 / (depth as f32).sqrt());
         let weights = softmax(scores + bias.clone() + unseen.clone(), 3);
-        let mixed = self.dropout.forward(weights.clone()).matmul(part(2));
+        let mixed = dropped(&self.dropout, weights.clone()).matmul(part(2));
         let mixed = mixed.swap_dims(1, 2).reshape([batch, frames, width]);
         (block.output.forward(mixed), weights)
     }
