@@ -8,14 +8,14 @@ use anyhow::{Context, Result};
 use foreshock::dataset::Table;
 use foreshock::learn::evaluate::{self, Method, On};
 use foreshock::learn::figures;
-use foreshock::learn::folds::{self, Fold};
+use foreshock::learn::folds::Fold;
 use foreshock::learn::importance;
 use foreshock::learn::label_count::{self, LabelCounts};
 use foreshock::learn::measures::DRAWS;
 use foreshock::learn::plan::{Plan, Turn};
 use foreshock::learn::report::record::Evaluation;
 use foreshock::learn::report::{self, Figures, card};
-use foreshock::learn::run::{self, MODEL};
+use foreshock::learn::run::MODEL;
 use foreshock::learn::winner;
 use foreshock::model::Model;
 use indicatif::ProgressBar;
@@ -26,8 +26,8 @@ use super::WARNING;
 ///
 /// Every method goes through the same code. Thresholds are chosen on calibration runs,
 /// intervals are 95 % over resampled lineages. The model that is best on validation is copied beside the
-/// report. Evaluations on the test set are noted in the report's test_evaluations.jsonl, with date and hashes of
-/// data, split and plan. Exit code 1 says that something of the plan is not trained yet.
+/// report. Evaluations on the test set are noted in test_evaluations.jsonl beside the data, with date and hashes
+/// of data, split and plan; the report has a copy. Exit code 1 says that something of the plan is not trained yet.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  foreshock evaluate examples/learn/paper.yaml --on validation -o report")]
 pub struct Args {
@@ -78,10 +78,9 @@ pub fn run(args: Args) -> Result<ExitCode> {
     spinner.enable_steady_tick(Duration::from_millis(120));
     spinner.set_message("reading the data");
     let table = Table::read(&plan.data.path)?;
-    let (plan, mut missing) = with_ablations(&plan, &table)?;
+    let plan = with_ablations(&plan, &table)?;
     let prepared = evaluate::prepare(&table, &plan)?;
-    let (mut methods, untrained) = evaluate::load(&plan, &prepared)?;
-    missing.extend(untrained);
+    let (mut methods, missing) = evaluate::load(&plan, &table, &prepared)?;
     let counts = LabelCounts::read(&plan.data.path)?;
     let recipe = label_count::oracle_recipe();
     let mut kin = Vec::new();
@@ -93,7 +92,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
         evaluate::evaluate(&methods, on, args.draws, kin, &mut |what| spinner.set_message(what.to_owned()))?;
     if on == On::Test {
         let evaluation = Evaluation::now(&report.data_hash, &report.split_hash, &plan);
-        report.test_evaluations = evaluation.append(&args.output)?;
+        report.test_evaluations = evaluation.append(&plan.data.path)?;
     }
     spinner.set_message("figures");
     let winner = methods.iter().find(|m| Some(&m.recipe.name) == report.winner.as_ref());
@@ -134,30 +133,13 @@ pub fn run(args: Args) -> Result<ExitCode> {
     Ok(ExitCode::from(WARNING))
 }
 
-/// The plan with the winner in its ablations, but for those that were trained of another winner, or not
-/// at all: these are named.
-fn with_ablations(plan: &Plan, table: &Table) -> Result<(Plan, Vec<String>)> {
-    let mut plan = plan.clone();
-    let mut missing = Vec::new();
+/// The plan with the winner in its ablations, if there is one; those of another winner are not trained.
+fn with_ablations(plan: &Plan, table: &Table) -> Result<Plan> {
     if !plan.methods.iter().any(winner::is_of_winner) {
-        return Ok((plan, missing));
+        return Ok(plan.clone());
     }
-    if let Some(whole) = winner::find(&plan, table)? {
-        plan = winner::resolved(&plan, &whole);
-    }
-    let split = folds::hash_of(table, &plan.data)?;
-    let all = plan.clone();
-    plan.methods.retain(|recipe| {
-        let done = |&seed: &u64| run::is_done(table, &all, recipe, seed, &split);
-        let asked = recipe.whole.is_some() || winner::is_of_winner(recipe);
-        let kept = !asked || all.seeds_of(recipe).iter().all(done);
-        if !kept {
-            let whole = recipe.whole.as_deref().unwrap_or("the winner");
-            missing.push(format!("{} of {whole}", recipe.name));
-        }
-        kept
-    });
-    Ok((plan, missing))
+    let whole = winner::find(plan, table)?;
+    Ok(whole.map_or_else(|| plan.clone(), |whole| winner::resolved(plan, &whole)))
 }
 
 fn figures_of(
@@ -173,8 +155,11 @@ fn figures_of(
     let cusum = methods.iter().find(|m| m.recipe.name == "cusum");
     let mut early = Vec::new();
     for method in [Some(shown), cusum].into_iter().flatten() {
-        let scored = method.scored(&in_domain)?;
-        early.push(figures::early(&method.recipe.name, &scored[0], draws));
+        let name = &method.recipe.name;
+        let row = report.rows.iter().find(|row| row.method == *name);
+        let place = row.and_then(|row| method.seeds.iter().position(|seed| *seed == row.shown_seed));
+        let (scored, place) = (method.scored(&in_domain)?, place.unwrap_or(0));
+        early.push(figures::early(name, method.seeds[place], &scored[place], draws));
     }
     let importance = importance::figure4(shown, methods, &report.rows, plan, on, draws)?;
     Ok(Figures { index: figures::index(shown.data, on), early, importance })

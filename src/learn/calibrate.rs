@@ -33,12 +33,24 @@ struct Row {
 pub fn fit<E>(
     set: &Set,
     folds: &[Fold],
+    say: impl FnMut(usize, &Prepared) -> Result<Vec<Logits>, E>,
+) -> Result<Calibration, E> {
+    fit_on(set, of_fold(set, folds, &Fold::Calibrate), say)
+}
+
+/// Fits to what `say` gives for the verdicts of `chosen` series.
+///
+/// # Errors
+/// What `say` returns.
+pub fn fit_on<E>(
+    set: &Set,
+    chosen: impl Iterator<Item = usize>,
     mut say: impl FnMut(usize, &Prepared) -> Result<Vec<Logits>, E>,
 ) -> Result<Calibration, E> {
     let classes = set.classes.len();
     let (mut states, mut warnings) = (Vec::new(), Vec::new());
     let mut lineages: Vec<&str> = Vec::new();
-    for k in of_fold(set, folds, &Fold::Calibrate) {
+    for k in chosen {
         let one = &set.series[k];
         lineages.push(&one.lineage);
         let said = say(k, one)?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::evaluate::paper::PAPER_TURNING_POINT;
 use super::evaluate::{On, Prepared};
 use super::run::PERSIST;
 use super::score::alarms::quantile;
@@ -96,12 +97,18 @@ pub fn index(data: &Prepared, on: On) -> Index {
 pub struct Early {
     /// Method.
     pub method: String,
+    /// Seed of its verdicts.
+    pub seed: u64,
     /// Over the observed share of the trajectory.
     pub by_fraction: [Curve; 2],
     /// Over the time before the event, ps.
     pub by_time: [Curve; 2],
-    /// Where the recall's slope changes, as a share of the trajectory.
+    /// Events that take part at each of these times: those with verdicts so long before them.
+    pub events_by_time: Vec<usize>,
+    /// Where the recall's slope changes, as a share of the trajectory; NaN where it does not.
     pub turning_point: Interval,
+    /// The paper's placeholder for it, by name.
+    pub paper: BTreeMap<&'static str, f64>,
     /// Harmonic mean of accuracy and earliness, 2 A (1 - E) / (A + 1 - E).
     pub harmonic_mean: Interval,
 }
@@ -118,23 +125,29 @@ struct Course {
 }
 
 /// Alarms until a time per series: (recall, precision). Only an alarm at least the gap before the event
-/// is a hit; a later one counts against precision. A series without such a time does not take part.
+/// is a hit; a later one counts against precision. A series without such a time does not take part, and where
+/// that are events, series without one count as much less: else precision would fall by their number alone.
 fn early_at(courses: &[Course], weights: &[f64], until: &dyn Fn(&Course) -> Option<f64>) -> (f64, f64) {
-    let (mut hit, mut events, mut alarmed) = (0.0, 0.0, 0.0);
+    let (mut hit, mut events, mut alarmed, mut all_events, mut quiet) = (0.0, 0.0, 0.0, 0.0, 0.0);
     for course in courses {
-        let Some(limit) = until(course) else { continue };
         let weight = weights[course.run];
-        let alarm = course.alarm_ps.is_some_and(|a| a <= limit + SLACK_PS);
-        events += weight * f64::from(u8::from(course.event_ps.is_some()));
-        alarmed += weight * f64::from(u8::from(alarm));
-        hit += weight * f64::from(u8::from(alarm && course.in_time));
+        all_events += weight * f64::from(u8::from(course.event_ps.is_some()));
+        let Some(limit) = until(course) else { continue };
+        let alarm = weight * f64::from(u8::from(course.alarm_ps.is_some_and(|a| a <= limit + SLACK_PS)));
+        if course.event_ps.is_some() {
+            events += weight;
+            alarmed += alarm;
+            hit += alarm * f64::from(u8::from(course.in_time));
+        } else {
+            quiet += alarm;
+        }
     }
-    (hit / events, hit / alarmed)
+    (hit / events, hit / (alarmed + quiet * events / all_events))
 }
 
 /// Fig. 3 of one method's verdicts.
 #[must_use]
-pub fn early(name: &str, scored: &Scored, draws: usize) -> Early {
+pub fn early(name: &str, seed: u64, scored: &Scored, draws: usize) -> Early {
     let drawn = resamples(scored.runs, draws, 1);
     let ones = vec![1.0; scored.runs];
     let fractions: Vec<f64> = (1..=40).map(|k| f64::from(k) / 40.0).collect();
@@ -160,14 +173,20 @@ pub fn early(name: &str, scored: &Scored, draws: usize) -> Early {
     };
     // A stable series is given its whole length: its alarm counts against precision at any time. An event
     // takes part in as much time before it as there were verdicts.
-    let at_time = |weights: &[f64], before: f64| {
-        early_at(&courses, weights, &|c| match c.event_ps {
-            None => Some(c.end_ps),
-            Some(event) => Some(event - before).filter(|limit| *limit >= c.first_ps - SLACK_PS),
-        })
+    let until = |c: &Course, before: f64| match c.event_ps {
+        None => Some(c.end_ps),
+        Some(event) => Some(event - before).filter(|limit| *limit >= c.first_ps - SLACK_PS),
     };
+    let at_time = |weights: &[f64], before: f64| early_at(&courses, weights, &|c| until(c, before));
+    let events_at =
+        |before: f64| courses.iter().filter(|c| c.event_ps.is_some() && until(c, before).is_some()).count();
+    let lineages = |of: &dyn Fn(&Course) -> bool| {
+        let runs = courses.iter().filter(|c| of(c)).map(|c| c.run);
+        runs.collect::<std::collections::BTreeSet<usize>>().len()
+    };
+    let failing = lineages(&|c| c.event_ps.is_some());
     type At<'a> = &'a dyn Fn(&[f64], f64) -> (f64, f64);
-    let curves = |places: &[f64], at: At<'_>| {
+    let curves = |places: &[f64], at: At<'_>, resting_on: &dyn Fn(f64) -> usize| {
         type Pair = (f64, f64);
         let values: Vec<(f64, Pair, Vec<Pair>)> = places
             .iter()
@@ -180,8 +199,8 @@ pub fn early(name: &str, scored: &Scored, draws: usize) -> Early {
             points: values
                 .iter()
                 .map(|(place, value, samples)| {
-                    let interval =
-                        Interval::of(both[k](value), &samples.iter().map(both[k]).collect::<Vec<_>>());
+                    let samples: Vec<f64> = samples.iter().map(both[k]).collect();
+                    let interval = Interval::of(both[k](value), &samples, resting_on(*place));
                     point([*place, interval.value, interval.low, interval.high])
                 })
                 .collect(),
@@ -204,14 +223,46 @@ pub fn early(name: &str, scored: &Scored, draws: usize) -> Early {
         let (a, e) = (right / total, earliness / total);
         2.0 * a * (1.0 - e) / (a + 1.0 - e)
     };
-    let spread = |statistic: &dyn Fn(&[f64]) -> f64| {
-        Interval::of(statistic(&ones), &drawn.iter().map(|w| statistic(w)).collect::<Vec<_>>())
+    let spread = |statistic: &dyn Fn(&[f64]) -> f64, lineages: usize| {
+        let drawn: Vec<f64> = drawn.iter().map(|w| statistic(w)).collect();
+        Interval::of(statistic(&ones), &drawn, lineages)
     };
     Early {
         method: name.to_owned(),
-        by_fraction: curves(&fractions, &at_fraction),
-        by_time: curves(&times, &at_time),
-        turning_point: spread(&turning),
-        harmonic_mean: spread(&harmonic),
+        seed,
+        by_fraction: curves(&fractions, &at_fraction, &|_| failing),
+        by_time: curves(&times, &at_time, &|before| {
+            lineages(&|c| c.event_ps.is_some() && until(c, before).is_some())
+        }),
+        events_by_time: times.iter().map(|&before| events_at(before)).collect(),
+        turning_point: spread(&turning, failing),
+        paper: BTreeMap::from([("turning_point", PAPER_TURNING_POINT)]),
+        harmonic_mean: spread(&harmonic, scored.runs),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn precision_does_not_fall_because_events_without_so_long_a_past_drop_out() {
+        let course = |run: usize, event_ps: Option<f64>| Course {
+            run,
+            first_ps: 0.0,
+            end_ps: 40.0,
+            event_ps,
+            alarm_ps: Some(2.0),
+            in_time: event_ps.is_some(),
+        };
+        // All alarm at 2 ps, as many events as others.
+        let courses = [course(0, Some(10.0)), course(1, Some(30.0)), course(2, None), course(3, None)];
+        let at = |before: f64| {
+            early_at(&courses, &[1.0; 4], &|c| match c.event_ps {
+                None => Some(c.end_ps),
+                Some(event) => Some(event - before).filter(|limit| *limit >= c.first_ps),
+            })
+        };
+        assert_eq!((at(5.0), at(20.0)), ((1.0, 0.5), (1.0, 0.5)));
     }
 }

@@ -17,7 +17,8 @@ pub enum Fold {
     Train,
     /// Early stopping and choices between methods.
     Valid,
-    /// Thresholds, and nothing else: validation has chosen the model, so its runs are too quiet.
+    /// Thresholds, and probabilities that mean shares, which leaves their order as it is. Validation has
+    /// chosen the model, so its runs are too quiet for that.
     Calibrate,
     /// Scored at the end; the name of the test set.
     Test(String),

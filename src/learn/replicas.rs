@@ -1,21 +1,27 @@
 //! Label noise: what runs of one equilibrated configuration, with other velocities, say of each other.
 //!
 //! Enters: labels of replicas; no model has a part in it. Leaves: how often their outcomes differ, how
-//! far their events lie apart, and how well the others of a configuration foretell one of them at every
-//! time. For the conditions that were replicated, and for no others, that is a bound: a method that knew
-//! everything about the start and nothing of what follows could not do better; one that watches the run
-//! may.
+//! far their events lie apart, how well the others of a configuration foretell one of them at every time,
+//! and a ceiling. The forecast is a lower estimate: it knows the chances of a configuration from a handful of
+//! runs. The ceiling is none on methods that watch the run, but on those that know everything about
+//! the start and nothing of what follows, and it holds for the conditions that were replicated and no others.
+//!
+//! Of the ceiling: let p be the chance that a configuration's run has an event. Two of its runs agree with
+//! probability q = E[p^2 + (1-p)^2], so that E[(2p-1)^2] = 2q - 1. The best that can be said of a run is its
+//! likelier outcome, right with E[max(p, 1-p)] = 1/2 + 1/2 E|2p-1| <= 1/2 + 1/2 sqrt(2q-1), by Jensen. Pairs
+//! give q without bias, each interface of a configuration counting once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::evaluate::{On, Prepared};
 use super::measures::Measured;
 use super::prepare;
+use super::random::Random;
 use super::score::alarms::Trace;
 use super::score::bootstrap::{Interval, resamples};
-use super::scored::{Judged, Point, Scored, THIN};
+use super::scored::{Judged, Lineages, Point, Scored, THIN};
 
 /// Replicas of all configurations.
 #[derive(Debug, Clone, Serialize)]
@@ -28,10 +34,16 @@ pub struct Replicas {
     pub series: usize,
     /// Share of pairs of one configuration with different outcomes.
     pub other_outcome: Interval,
-    /// Standard deviation of t_U within a configuration, ps, over those with two events or more.
+    /// q: chance that two runs of one configuration agree on whether there is an event.
+    pub agreement: Interval,
+    /// The best possible accuracy of "there will be an event" from the start alone is at most this.
+    pub ceiling: Interval,
+    /// Standard deviation of t_U within a configuration, ps, over those with two events or more. Runs that end
+    /// before their event are not in it: it understates the scatter.
     pub event_deviation_ps: Interval,
-    /// Scores of the other runs' states and warnings as a forecast.
-    pub scores: BTreeMap<String, Interval>,
+    /// Scores of the other runs' states and warnings as a forecast: a lower estimate of what can be foretold.
+    /// Runs that have failed are no longer at risk, and have no say in the warning.
+    pub forecast: BTreeMap<String, Interval>,
 }
 
 type Group<'a> = Vec<(usize, &'a prepare::Prepared)>;
@@ -59,12 +71,21 @@ impl Replicas {
             .filter_map(|members| lineages.iter().position(|l| *l == members[0].1.lineage))
             .collect();
         let each = |drawn: &[f64]| of_group.iter().map(|&lineage| drawn[lineage]).collect::<Vec<f64>>();
-        let spread = |statistic: &dyn Fn(&[f64]) -> f64| {
-            let drawn: Vec<f64> =
-                resamples(lineages.len(), draws, 1).iter().map(|drawn| statistic(&each(drawn))).collect();
-            Interval::of(statistic(&vec![1.0; groups.len()]), &drawn)
+        let drawn: Vec<Vec<f64>> = resamples(lineages.len(), draws, 1).iter().map(|d| each(d)).collect();
+        let spread = |of: &[(f64, f64)], statistic: &dyn Fn(&[f64]) -> f64| {
+            let drawn: Vec<f64> = drawn.iter().map(|drawn| statistic(drawn)).collect();
+            let resting_on: BTreeSet<usize> =
+                of_group.iter().zip(of).filter(|(_, v)| v.1 > 0.0).map(|(&lineage, _)| lineage).collect();
+            Interval::of(statistic(&vec![1.0; groups.len()]), &drawn, resting_on.len())
         };
-        let pairs: Vec<(f64, f64)> = groups.iter().map(|members| differing(members)).collect();
+        let outcome = |s: &prepare::Prepared| (s.onset_ps.is_some(), s.event_ps.is_some());
+        let event = |s: &prepare::Prepared| (false, s.event_ps.is_some());
+        let pairs: Vec<(f64, f64)> = groups.iter().map(|members| differing(members, &outcome)).collect();
+        let agreeing: Vec<(f64, f64)> = groups
+            .iter()
+            .map(|members| differing(members, &event))
+            .map(|(other, all)| (1.0 - other / all, 1.0))
+            .collect();
         let squares: Vec<(f64, f64)> = groups.iter().map(|members| scatter(members)).collect();
         let ratio = |of: &[(f64, f64)], weights: &[f64]| {
             let sum = |part: &dyn Fn(&(f64, f64)) -> f64| -> f64 {
@@ -77,9 +98,11 @@ impl Replicas {
             lineages: lineages.len(),
             interfaces: groups.len(),
             series: groups.iter().map(Vec::len).sum(),
-            other_outcome: spread(&|weights| ratio(&pairs, weights)),
-            event_deviation_ps: spread(&|weights| ratio(&squares, weights).sqrt()),
-            scores: Measured::new(&[forecast], draws, 1)
+            other_outcome: spread(&pairs, &|weights| ratio(&pairs, weights)),
+            agreement: spread(&agreeing, &|weights| ratio(&agreeing, weights)),
+            ceiling: spread(&agreeing, &|weights| ceiling(ratio(&agreeing, weights))),
+            event_deviation_ps: spread(&squares, &|weights| ratio(&squares, weights).sqrt()),
+            forecast: Measured::new(&[forecast], draws, 1)
                 .scores()
                 .into_iter()
                 .filter(|(name, _)| {
@@ -90,9 +113,14 @@ impl Replicas {
     }
 }
 
+/// Upper bound of the accuracy of a forecast whose outcomes agree in pairs with probability `q`. By chance
+/// alone, few pairs may agree less often than any p allows: one half then.
+fn ceiling(q: f64) -> f64 {
+    0.5 + 0.5 * (2.0 * q - 1.0).max(0.0).sqrt()
+}
+
 /// Pairs with different outcomes, and all pairs.
-fn differing(members: &Group<'_>) -> (f64, f64) {
-    let outcome = |s: &prepare::Prepared| (s.onset_ps.is_some(), s.event_ps.is_some());
+fn differing(members: &Group<'_>, outcome: &dyn Fn(&prepare::Prepared) -> (bool, bool)) -> (f64, f64) {
     let (mut other, mut all) = (0.0, 0.0);
     for (k, (_, a)) in members.iter().enumerate() {
         for (_, b) in &members[k + 1..] {
@@ -116,14 +144,12 @@ fn scatter(members: &Group<'_>) -> (f64, f64) {
 /// Each replica's states and warnings beside the shares of the others'. A lineage is resampled whole.
 fn forecast(data: &Prepared, groups: &[Group<'_>]) -> Scored {
     let classes = data.set.classes.len();
-    let mut lineages: Vec<&str> = Vec::new();
+    let mut lineages = Lineages::default();
     let mut judged = Vec::new();
     for members in groups {
         for (k, one) in members {
-            let run = lineages.iter().position(|l| *l == one.lineage).unwrap_or_else(|| {
-                lineages.push(&one.lineage);
-                lineages.len() - 1
-            });
+            let run = lineages.place(&one.lineage);
+            let mut random = Random::new(*k as u64, 0x71E5);
             let points = one.verdicts().step_by(THIN).filter_map(|frame| {
                 let others = || members.iter().filter(|(o, _)| o != k).map(|(_, s)| s);
                 let states: Vec<u8> =
@@ -131,13 +157,15 @@ fn forecast(data: &Prepared, groups: &[Group<'_>]) -> Scored {
                 let share = |c: usize| {
                     states.iter().filter(|&&s| usize::from(s) == c).count() as f32 / states.len() as f32
                 };
+                let mut p_states: Vec<f32> = (0..classes).map(share).collect();
+                break_tie(&mut p_states, &mut random);
                 let warnings: Vec<bool> =
                     others().filter_map(|s| s.warning.get(frame).copied().flatten()).collect();
                 let positive = warnings.iter().filter(|w| **w).count() as f64;
                 (!states.is_empty()).then(|| Point {
                     state: one.state[frame],
                     warning: one.warning[frame],
-                    p_states: (0..classes).map(share).collect(),
+                    p_states,
                     p_warning: positive / warnings.len() as f64,
                     time_ps: one.time_ps[frame],
                 })
@@ -148,6 +176,7 @@ fn forecast(data: &Prepared, groups: &[Group<'_>]) -> Scored {
                 name: one.run.clone(),
                 reconstructs: false,
                 stratum: one.stratum(),
+                part: 0,
                 points: points.collect(),
                 trace: Trace {
                     time_ps: Vec::new(),
@@ -162,11 +191,21 @@ fn forecast(data: &Prepared, groups: &[Group<'_>]) -> Scored {
     }
     Scored {
         judged,
-        runs: lineages.len(),
+        runs: lineages.count(),
         classes,
         gap_ps: data.set.horizon.gap_ps,
         horizon_ps: data.set.horizon.horizon_ps,
         warnable_ps: data.set.horizon.least_lead_ps,
+    }
+}
+
+/// Lifts one of the classes that share the most votes, drawn by lot, by less than any vote: the first of
+/// them, which is stable, has no more right to it than the others.
+fn break_tie(shares: &mut [f32], random: &mut Random) {
+    let most = shares.iter().copied().fold(0.0, f32::max);
+    let tied: Vec<usize> = (0..shares.len()).filter(|&class| shares[class] == most).collect();
+    if tied.len() > 1 {
+        shares[tied[random.below(tied.len())]] += 1e-4;
     }
 }
 
@@ -175,6 +214,8 @@ pub(super) mod tests {
     use super::*;
     use crate::learn::folds::Fold;
     use crate::learn::prepare::Set;
+    use crate::learn::verdicts::{Spoken, Verdicts};
+    use crate::model::stream::Said;
 
     /// A series of 60 frames of 1 ps with its event.
     pub fn series(run: &str, lineage: &str, event_ps: Option<f64>) -> prepare::Prepared {
@@ -207,7 +248,8 @@ pub(super) mod tests {
         }
     }
 
-    fn data(series: Vec<prepare::Prepared>) -> Prepared {
+    /// Series of three classes, all for training.
+    pub fn data(series: Vec<prepare::Prepared>) -> Prepared {
         let folds = vec![Fold::Train; series.len()];
         let set = Set {
             columns: vec!["x".into()],
@@ -223,6 +265,18 @@ pub(super) mod tests {
         Prepared { set, folds }
     }
 
+    /// The same warning at every frame of each series.
+    pub fn constant(data: &Prepared, warnings: &[f32]) -> Verdicts {
+        let said = |warning: f32| Said { states: vec![1.0, 0.0, 0.0], warning };
+        let series = data.set.series.iter().zip(warnings).enumerate().map(|(k, (one, &warning))| Spoken {
+            series: k,
+            run: one.run.clone(),
+            interface: one.interface,
+            said: vec![said(warning); one.verdicts().count()],
+        });
+        Verdicts { data_hash: String::new(), split_hash: String::new(), series: series.collect() }
+    }
+
     #[test]
     fn replicas_that_agree_foretell_each_other() {
         let data = data(vec![
@@ -235,7 +289,9 @@ pub(super) mod tests {
         let found = Replicas::of(&data, On::Test, 20).expect("replicas");
         assert_eq!((found.interfaces, found.series), (2, 4));
         assert_eq!((found.other_outcome.value, found.event_deviation_ps.value), (0.0, 0.0));
-        assert_eq!((found.scores["accuracy"].value, found.scores["auroc"].value), (1.0, 1.0));
+        assert_eq!((found.forecast["accuracy"].value, found.forecast["auroc"].value), (1.0, 1.0));
+        assert_eq!((found.agreement.value, found.ceiling.value), (1.0, 1.0));
+        assert!(found.ceiling.low.is_nan(), "two configurations are too few for an interval");
         assert!(Replicas::of(&data, On::Validation, 20).is_some(), "training lineages may be shown");
     }
 
@@ -247,6 +303,36 @@ pub(super) mod tests {
         assert!((found.other_outcome.value - 2.0 / 3.0).abs() < 1e-12);
         // 20 and 24: variance 8.
         assert!((found.event_deviation_ps.value - 8f64.sqrt()).abs() < 1e-12);
-        assert!(found.scores["accuracy"].value < 1.0);
+        assert!(found.forecast["accuracy"].value < 1.0);
+        // One pair of three agrees, which no p allows on average: a half is the least.
+        assert!((found.agreement.value - 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!(found.ceiling.value, 0.5);
+    }
+
+    #[test]
+    fn the_ceiling_lies_above_the_best_possible_accuracy() {
+        // Chances per configuration, all as likely.
+        for chances in [&[0.0, 1.0][..], &[0.5], &[0.1, 0.6, 0.9], &[0.2, 0.8]] {
+            let mean =
+                |of: &dyn Fn(f64) -> f64| chances.iter().map(|&p| of(p)).sum::<f64>() / chances.len() as f64;
+            let q = mean(&|p| p * p + (1.0 - p) * (1.0 - p));
+            let best = mean(&|p| f64::max(p, 1.0 - p));
+            assert!(ceiling(q) >= best - 1e-7 && ceiling(q) <= best + 0.1, "{chances:?}");
+        }
+    }
+
+    #[test]
+    fn ties_are_broken_by_lot_and_majorities_stay() {
+        let mut random = Random::new(1, 1);
+        let mut first = 0;
+        for _ in 0..1000 {
+            let mut shares = [0.5, 0.0, 0.5];
+            break_tie(&mut shares, &mut random);
+            first += usize::from(shares[0] > shares[2]);
+        }
+        assert!((400..600).contains(&first), "{first} of 1000");
+        let mut clear = [0.25, 0.75, 0.0];
+        break_tie(&mut clear, &mut random);
+        assert_eq!(clear, [0.25, 0.75, 0.0]);
     }
 }

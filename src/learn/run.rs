@@ -141,9 +141,10 @@ pub fn trace(series: &Prepared, spoken: &Spoken) -> Trace {
 }
 
 /// The threshold at which a further stable run alarms with a probability of at most `rate`, from the stable
-/// runs among `chosen` series, or the next best, with the rate that they support. A run is stable when
-/// none of its interfaces has an event, and alarms when any of them does. Runs without any verdict are
-/// no evidence.
+/// lineages among `chosen` series, or the next best, with the rate that they support. Replicas of one
+/// lineage are no independent draws and count as one: a lineage is stable when none of its runs' interfaces
+/// has an event, alarms when any of them does, and was watched as long as the longest of them. Lineages
+/// without any verdict are no evidence.
 #[must_use]
 pub fn alarm_level(
     set: &Set,
@@ -152,17 +153,19 @@ pub fn alarm_level(
     persist: usize,
     rate: f64,
 ) -> Option<AlarmLevel> {
-    let mut runs: std::collections::BTreeMap<&str, (bool, f64, f64)> = std::collections::BTreeMap::new();
+    let mut lineages: std::collections::BTreeMap<&str, (bool, f64, f64)> = std::collections::BTreeMap::new();
     for spoken in verdicts.series.iter().filter(|s| chosen(s.series)) {
-        let trace = trace(&set.series[spoken.series], spoken);
-        let run = runs.entry(&spoken.run).or_insert((true, f64::NEG_INFINITY, 0.0));
-        run.0 &= trace.event_ps.is_none();
+        let series = &set.series[spoken.series];
+        let trace = trace(series, spoken);
+        let lineage = lineages.entry(&series.lineage).or_insert((true, f64::NEG_INFINITY, 0.0));
+        lineage.0 &= trace.event_ps.is_none();
         if let Some(first) = trace.time_ps.first() {
-            run.1 = run.1.max(trace.maximum(persist));
-            run.2 = run.2.max(trace.end_ps - first);
+            lineage.1 = lineage.1.max(trace.maximum(persist));
+            lineage.2 = lineage.2.max(trace.end_ps - first);
         }
     }
-    let stable: Vec<(f64, f64)> = runs.values().filter(|r| r.0 && r.2 > 0.0).map(|r| (r.1, r.2)).collect();
+    let stable: Vec<(f64, f64)> =
+        lineages.values().filter(|l| l.0 && l.2 > 0.0).map(|l| (l.1, l.2)).collect();
     let maxima: Vec<f64> = stable.iter().map(|r| r.0).collect();
     let exposures: Vec<f64> = stable.iter().map(|r| r.1).collect();
     let Level { threshold, false_alarms, rate } = threshold(&maxima, rate)?;
@@ -174,4 +177,27 @@ pub fn alarm_level(
         false_alarms,
         exposure_ps: quantile(&exposures, 0.5),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::replicas::tests::{constant, data, series};
+
+    #[test]
+    fn replicas_of_a_lineage_are_one_calibration_run_and_fail_together() {
+        let data = data(vec![
+            series("a0", "a", None),
+            series("a1", "a", None),
+            series("b0", "b", None),
+            series("c0", "c", None),
+            series("c1", "c", Some(30.0)),
+        ]);
+        // The replica of what fails is the loudest, and has no say.
+        let verdicts = constant(&data, &[0.25, 0.75, 0.5, 0.875, 1.0]);
+        let found = alarm_level(&data.set, &|_| true, &verdicts, PERSIST, RATE).expect("stable lineages");
+        assert_eq!((found.stable_runs, found.false_alarms), (2, 0));
+        assert_eq!((found.threshold, found.rate), (0.75_f64.next_up(), 1.0 / 3.0));
+        assert_eq!(found.exposure_ps, 59.0);
+    }
 }

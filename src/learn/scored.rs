@@ -43,12 +43,33 @@ pub struct Judged {
     pub reconstructs: bool,
     /// What all runs of its condition share.
     pub stratum: String,
+    /// Which of several calibrations it was scored by: scores are ranked within one.
+    pub part: usize,
     /// Scored frames.
     pub points: Vec<Point>,
     /// Warning over time.
     pub trace: Trace,
     /// Alarm threshold.
     pub threshold: f64,
+}
+
+/// Lineages in the order in which they were met.
+#[derive(Debug, Default)]
+pub(super) struct Lineages<'a>(Vec<&'a str>);
+
+impl<'a> Lineages<'a> {
+    /// Place of a lineage, a new one behind all others.
+    pub fn place(&mut self, lineage: &'a str) -> usize {
+        self.0.iter().position(|known| *known == lineage).unwrap_or_else(|| {
+            self.0.push(lineage);
+            self.0.len() - 1
+        })
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
 }
 
 /// A method's verdicts on one test set.
@@ -79,7 +100,7 @@ impl Scored {
         threshold: f64,
         wanted: &dyn Fn(usize) -> bool,
     ) -> Result<Self> {
-        let mut lineages: Vec<&str> = Vec::new();
+        let mut lineages = Lineages::default();
         let mut judged = Vec::new();
         let all: BTreeMap<usize, &Spoken> = verdicts.series.iter().map(|s| (s.series, s)).collect();
         for (series, one) in set.series.iter().enumerate().filter(|(k, _)| wanted(*k)) {
@@ -97,10 +118,7 @@ impl Scored {
                 return Err(Error::input("verdicts", spoken.said.len(), expected));
             }
             // An interface that was never judged stays: its event is missed.
-            let run = lineages.iter().position(|l| *l == one.lineage).unwrap_or_else(|| {
-                lineages.push(&one.lineage);
-                lineages.len() - 1
-            });
+            let run = lineages.place(&one.lineage);
             // A single verdict on a series counts whatever its place.
             let thin = if frames.len() < 4 * THIN { 1 } else { THIN };
             // By place in the recording, so that every sampling interval is scored at the same times.
@@ -123,6 +141,7 @@ impl Scored {
                 name: one.run.clone(),
                 reconstructs: one.event_ps.is_none() && one.onset_ps.is_some(),
                 stratum: one.stratum(),
+                part: 0,
                 points,
                 trace,
                 threshold,
@@ -130,7 +149,7 @@ impl Scored {
         }
         Ok(Self {
             judged,
-            runs: lineages.len(),
+            runs: lineages.count(),
             classes: set.classes.len(),
             gap_ps: set.horizon.gap_ps,
             horizon_ps: set.horizon.horizon_ps,
@@ -214,6 +233,7 @@ mod tests {
             name: "a".into(),
             reconstructs: false,
             stratum: String::new(),
+            part: 0,
             points: times().filter(|t| t % 5.0 == 0.0).map(point).collect(),
             trace: Trace {
                 time_ps: times().collect(),

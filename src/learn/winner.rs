@@ -20,7 +20,7 @@ pub fn find(plan: &Plan, table: &Table) -> Result<Option<Recipe>> {
     let mut comparison = plan.clone();
     comparison.methods.retain(|recipe| recipe.group == Group::Comparison && recipe.ships());
     let prepared = evaluate::prepare(table, &comparison)?;
-    let (methods, _) = evaluate::load(&comparison, &prepared)?;
+    let (methods, _) = evaluate::load(&comparison, table, &prepared)?;
     Ok(evaluate::winner(&methods)?.map(|k| methods[k].recipe.clone()))
 }
 

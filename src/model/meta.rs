@@ -33,7 +33,7 @@ pub struct AlarmLevel {
     /// Probability that a further stable run like those alarms, at most: 5 % where there were enough of
     /// them, else what they support, (alarms + 1) / (runs + 1).
     pub rate: f64,
-    /// Stable calibration runs it was chosen on.
+    /// Stable calibration runs it was chosen on; replicas of one lineage count as one.
     pub stable_runs: usize,
     /// How many of them alarm.
     pub false_alarms: usize,

@@ -3,10 +3,12 @@
 //! Enters: a plan whose methods are trained. Leaves: a [`Report`], all of it plain data; drawing and
 //! writing are in [`super::report`].
 
-mod ablation;
+pub mod ablation;
+pub mod census;
 pub mod order;
 pub mod paper;
 pub mod shift;
+pub mod targets;
 
 use std::collections::BTreeMap;
 
@@ -19,7 +21,7 @@ use super::plan::{Group, Plan, Recipe};
 use super::prepare::Set;
 use super::replicas::Replicas;
 use super::report::record::Evaluation;
-use super::run::{PERSIST, RATE, VERDICTS, alarm_level};
+use super::run::{PERSIST, RATE, VERDICTS, alarm_level, is_done};
 use super::score::bootstrap::Interval;
 use super::score::calibration::Bin;
 use super::scored::Scored;
@@ -27,11 +29,23 @@ use super::verdicts::Verdicts;
 use crate::dataset::Table;
 use crate::error::{Error, Result};
 use crate::model::meta::AlarmLevel;
+use ablation::Ablated;
+use census::{Count, counts, notes};
 use order::{Order, order};
 use shift::{Shift, shift};
+use targets::Outcome;
 
 /// What differences between methods are given of.
-pub(super) const COMPARED: [&str; 5] = ["macro_f1", "auroc", "auprc", "lead_ps_mean", "lead_ps_mean_matched"];
+pub(super) const COMPARED: [&str; 8] = [
+    "accuracy",
+    "macro_f1",
+    "auc",
+    "auroc",
+    "auprc",
+    "lead_ps_median",
+    "lead_ps_mean",
+    "lead_ps_mean_matched",
+];
 
 /// Which lineages are scored.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -63,6 +77,13 @@ impl On {
             (Self::Test, Fold::Test(name)) => name == IN_DOMAIN,
             (_, Fold::Train | Fold::Valid | Fold::Calibrate) => true,
         }
+    }
+
+    /// Whether the outcomes of a fold may be counted: on validation not those of test sets and nulls, which
+    /// settings must not be chosen by.
+    #[must_use]
+    pub fn counts(self, fold: &Fold) -> bool {
+        self.shows(fold) || (self == Self::Test && !matches!(fold, Fold::Unused))
     }
 }
 
@@ -117,18 +138,24 @@ pub struct Row {
     pub group: Group,
     /// Values by name.
     pub scores: BTreeMap<String, Interval>,
+    /// Lineages that each of them rests on.
+    pub lineages: BTreeMap<String, usize>,
+    /// Classes that macro-F1 and AUC of the states are means over.
+    pub classes: Vec<String>,
     /// Standard deviation over seeds by name; none with one seed.
     pub seed_deviation: BTreeMap<String, f64>,
     /// Scores on validation, by which the winner is chosen.
     pub validation: BTreeMap<String, f64>,
-    /// Alarm threshold of each seed, chosen on stable calibration runs.
+    /// Alarm threshold of each seed, chosen on stable calibration lineages.
     pub thresholds: Vec<f64>,
-    /// The false-alarm rate that these runs support, the largest of the seeds; [`RATE`] where they are
+    /// The false-alarm rate that these lineages support, the largest of the seeds; [`RATE`] where they are
     /// enough, none where there are none.
     pub supported: Option<f64>,
-    /// Confusion matrix of the first seed.
+    /// Seed that matrices, curves and maps are of: of the winner the one that ships, else the first.
+    pub shown_seed: u64,
+    /// Its confusion matrix.
     pub confusion: Vec<Vec<f64>>,
-    /// Reliability of the first seed's warning.
+    /// Reliability of its warning.
     pub reliability: Vec<Bin>,
     /// Expected calibration error of it.
     #[serde(with = "crate::stream::nan")]
@@ -158,23 +185,6 @@ pub struct Null {
     pub lineages: usize,
     /// False alarms per 100 runs, mean over seeds.
     pub false_alarms_per_100: Interval,
-}
-
-/// How many series there are of what.
-#[derive(Debug, Clone, Serialize)]
-pub struct Count {
-    /// Fold or test set.
-    pub fold: String,
-    /// Lineages.
-    pub lineages: usize,
-    /// Interfaces.
-    pub series: usize,
-    /// Interfaces with an event.
-    pub unstable: usize,
-    /// Events that leave time for a warning.
-    pub warnable: usize,
-    /// Judged frames.
-    pub frames: usize,
 }
 
 /// Everything.
@@ -210,8 +220,10 @@ pub struct Report {
     pub order: Vec<Order>,
     /// Methods on nulls; empty where there are none or they are not to be looked at.
     pub nulls: Vec<Null>,
-    /// Winner minus each of its ablations.
-    pub ablations: Vec<Difference>,
+    /// Winner and each of its ablations.
+    pub ablations: Vec<Ablated>,
+    /// What was to be reached, and what the winner reaches.
+    pub targets: Vec<Outcome>,
     /// Columns by how they go with the label's count in training series, the closest first.
     pub kin: Vec<Kin>,
     /// Methods on other conditions.
@@ -220,22 +232,28 @@ pub struct Report {
     pub replicas: Option<Replicas>,
 }
 
-/// Reads all verdicts of a plan. Methods that are not trained are left out and named.
+/// Reads all verdicts of a plan. What is not trained, or was by another recipe, is left out and named.
 ///
 /// # Errors
-/// What preparing returns; [`Error::File`] when verdicts belong to other data or another split of them.
+/// What splitting returns; [`Error::File`] when verdicts belong to other data or another split of them.
 pub fn load<'a>(
     plan: &'a Plan,
+    table: &Table,
     prepared: &'a BTreeMap<(Option<usize>, usize), Prepared>,
 ) -> Result<(Vec<Method<'a>>, Vec<String>)> {
     let (mut methods, mut missing) = (Vec::new(), Vec::new());
+    let split = folds::hash_of(table, &plan.data)?;
     for recipe in &plan.methods {
+        let name = match &recipe.whole {
+            Some(whole) => format!("{} of {whole}", recipe.name),
+            None => recipe.name.clone(),
+        };
         let Some(data) = prepared.get(&key(recipe)) else { continue };
         let (mut spoken, mut seeds) = (Vec::new(), Vec::new());
         for &seed in plan.seeds_of(recipe) {
             let path = plan.folder(recipe, seed).join(VERDICTS);
             if !path.is_file() {
-                missing.push(format!("{} seed {seed}", recipe.name));
+                missing.push(format!("{name} seed {seed}"));
                 continue;
             }
             let verdicts = Verdicts::read(&path)?;
@@ -244,6 +262,11 @@ pub fn load<'a>(
             }
             if verdicts.split_hash != data.split_hash() {
                 return Err(Error::file(&path, "made with another split of the data: train again"));
+            }
+            // Verdicts of another recipe, or of an ablation of another winner, must not pass for this one's.
+            if !is_done(table, plan, recipe, seed, &split) {
+                missing.push(format!("{name} seed {seed}"));
+                continue;
             }
             let sets = |k: usize| data.folds[k] == Fold::Calibrate;
             let level = alarm_level(&data.set, &sets, &verdicts, PERSIST, RATE);
@@ -326,7 +349,6 @@ pub fn evaluate(
         let own = Measured::new(&scored, draws, IN_DOMAIN_STREAM);
         let chosen = method.scored(&|fold, _| *fold == Fold::Valid)?;
         let validation = validation(&chosen);
-        let (reliability, calibration_error) = scored[0].calibration();
         if on == On::Test && method.recipe.group == Group::Comparison {
             nulls.extend(null(method, draws)?);
         }
@@ -334,29 +356,36 @@ pub fn evaluate(
             method: method.recipe.name.clone(),
             group: method.recipe.group,
             scores: own.scores(),
+            lineages: own.lineages(),
+            classes: own.classes.iter().map(|&class| method.data.set.classes[class].clone()).collect(),
             seed_deviation: own.deviations(),
             validation,
             thresholds: method.spoken.iter().map(|s| used(s.1.as_ref())).collect(),
             supported: method.spoken.iter().filter_map(|s| Some(s.1.as_ref()?.rate)).reduce(f64::max),
-            confusion: scored[0].confusion().counts,
-            reliability,
-            calibration_error,
+            shown_seed: method.seeds[0],
+            confusion: Vec::new(),
+            reliability: Vec::new(),
+            calibration_error: f64::NAN,
         });
         whole.push(scored);
         measured.push(own);
     }
-    let best = (0..methods.len())
-        .filter(|&k| methods[k].recipe.group == Group::Comparison && methods[k].recipe.ships())
-        .max_by(|&a, &b| rank(&rows[a]).total_cmp(&rank(&rows[b])));
+    let best = best_of(methods, |k| Ok(rank_of(&rows[k].validation)))?;
     let shipped = best.map(|k| best_seed(&methods[k])).transpose()?;
     let scores = best
         .zip(shipped)
         .map(|(k, (place, _))| Measured::new(&whole[k][place..=place], draws, IN_DOMAIN_STREAM).scores());
+    for (k, row) in rows.iter_mut().enumerate() {
+        let shown = best.zip(shipped).filter(|(best, _)| *best == k).map_or(0, |(_, (place, _))| place);
+        row.shown_seed = methods[k].seeds[shown];
+        row.confusion = whole[k][shown].confusion().counts;
+        (row.reliability, row.calibration_error) = whole[k][shown].calibration();
+    }
     progress("differences");
     let differences = best.map_or_else(Vec::new, |best| differences(methods, &measured, best));
     let mut shifts = Vec::new();
     let tests = if on == On::Test { base.tests() } else { Vec::new() };
-    for (test, stream) in tests.iter().zip(IN_DOMAIN_STREAM..) {
+    for (test, stream) in tests.iter().zip(IN_DOMAIN_STREAM + 1..) {
         for (method, own) in methods.iter().zip(&measured) {
             if method.recipe.group == Group::Comparison {
                 progress(&format!("{test}: {}", method.recipe.name));
@@ -364,6 +393,7 @@ pub fn evaluate(
             }
         }
     }
+    let targets = targets::outcomes(best.map(|k| &rows[k]), &shifts);
     Ok(Report {
         data_hash: base.set.hash.clone(),
         split_hash: base.split_hash(),
@@ -371,8 +401,8 @@ pub fn evaluate(
         on,
         classes: base.set.classes.clone(),
         rate: RATE,
-        counts: counts(base),
-        notes: notes(base, on),
+        counts: counts(base, on),
+        notes: notes(base, methods[0].spoken.first().and_then(|s| s.1.as_ref()), on),
         winner: best.map(|k| methods[k].recipe.name.clone()),
         winner_seed: shipped.map(|(_, seed)| seed),
         shipped: scores.unwrap_or_default(),
@@ -381,6 +411,7 @@ pub fn evaluate(
         order: order(methods, &measured),
         nulls,
         ablations: ablation::differences(methods, &whole, draws),
+        targets,
         kin,
         shifts,
         replicas: Replicas::of(base, on, draws),
@@ -392,7 +423,12 @@ const IN_DOMAIN_STREAM: u64 = 1;
 
 /// A method's false alarms on nulls, if there are any.
 fn null(method: &Method<'_>, draws: usize) -> Result<Option<Null>> {
-    let scored = method.scored(&|fold, _| *fold == Fold::Null)?;
+    let mut scored = method.scored(&|fold, _| *fold == Fold::Null)?;
+    // Of one crystal nothing can fail: what the label rule takes for an event there is none, and no alarm
+    // is excused by it.
+    for judged in scored.iter_mut().flat_map(|s| &mut s.judged) {
+        (judged.trace.event_ps, judged.reconstructs) = (None, false);
+    }
     let lineages = scored.first().map_or(0, |s| s.runs);
     let name = "false_alarms_per_100";
     Ok((lineages > 0).then(|| Null {
@@ -414,10 +450,15 @@ fn validation(seeds: &[Scored]) -> BTreeMap<String, f64> {
 /// # Errors
 /// As [`Scored::new`].
 pub fn winner(methods: &[Method<'_>]) -> Result<Option<usize>> {
+    best_of(methods, |k| Ok(rank_of(&validation(&methods[k].scored(&|fold, _| *fold == Fold::Valid)?))))
+}
+
+/// Position of the method of the comparison that the fix can load and that ranks best, the last of equals.
+fn best_of(methods: &[Method<'_>], rank: impl Fn(usize) -> Result<f64>) -> Result<Option<usize>> {
     let mut best: Option<(usize, f64)> = None;
     for (k, method) in methods.iter().enumerate() {
         if method.recipe.group == Group::Comparison && method.recipe.ships() {
-            let rank = rank_of(&validation(&method.scored(&|fold, _| *fold == Fold::Valid)?));
+            let rank = rank(k)?;
             if best.is_none_or(|(_, other)| rank >= other) {
                 best = Some((k, rank));
             }
@@ -427,10 +468,6 @@ pub fn winner(methods: &[Method<'_>]) -> Result<Option<usize>> {
 }
 
 /// What decides between methods: the mean of macro-F1 and warning AUROC on validation.
-fn rank(row: &Row) -> f64 {
-    rank_of(&row.validation)
-}
-
 fn rank_of(validation: &BTreeMap<String, f64>) -> f64 {
     let value = |name: &str| validation.get(name).copied().unwrap_or(0.0);
     0.5 * (value("macro_f1") + value("auroc"))
@@ -470,95 +507,20 @@ fn paired(
         .collect()
 }
 
-/// What the data lack for some of the numbers.
-fn notes(data: &Prepared, on: On) -> Vec<String> {
-    let mut notes = Vec::new();
-    let members = |of: &dyn Fn(&Fold) -> bool| -> Vec<&super::prepare::Prepared> {
-        let all = data.set.series.iter().zip(&data.folds);
-        all.filter(|(s, fold)| of(fold) && s.verdicts().next().is_some()).map(|(s, _)| s).collect()
-    };
-    let scored = members(&|fold| on.scores(fold));
-    if scored.is_empty() {
-        notes.push("Nothing to score: no interface of the scored lineages has a verdict.".to_owned());
-    } else {
-        let events = scored.iter().filter(|s| s.event_ps.is_some()).count();
-        if events == 0 {
-            notes.push(
-                "No interface that is scored has an event: lead, recall and AUROC are undefined.".to_owned(),
-            );
-        }
-        if events == scored.len() {
-            notes.push(
-                "Every interface that is scored has an event: there are no false alarms to count.".to_owned(),
-            );
-        }
-        let missing: Vec<&str> = (0..data.set.classes.len())
-            .filter(|&class| !scored.iter().any(|s| s.state.contains(&Some(class as u8))))
-            .map(|class| data.set.classes[class].as_str())
-            .collect();
-        if !missing.is_empty() {
-            notes.push(format!("No scored frame is {}.", missing.join(" or ")));
-        }
-    }
-    let mut stable: Vec<&str> = Vec::new();
-    let mut failing: Vec<&str> = Vec::new();
-    let calibration = data.set.series.iter().zip(&data.folds).filter(|(_, fold)| **fold == Fold::Calibrate);
-    for (series, _) in calibration {
-        if series.event_ps.is_some() {
-            failing.push(&series.run);
-        } else if series.verdicts().next().is_some() {
-            stable.push(&series.run);
-        }
-    }
-    stable.retain(|run| !failing.contains(run));
-    stable.dedup();
-    let places = stable.len() as f64 + 1.0;
-    if stable.is_empty() {
-        notes.push(
-            "No stable calibration run: thresholds are 0.5 and support no false-alarm rate.".to_owned(),
-        );
-    } else if RATE * places < 1.0 {
-        notes.push(format!(
-            "Thresholds rest on {} stable calibration runs: none of them may alarm, and that supports a \
-             false-alarm rate of {:.1} %, not the {} % that are wanted (at least {} runs).",
-            stable.len(),
-            100.0 / places,
-            100.0 * RATE,
-            (1.0 / RATE).round() - 1.0
-        ));
-    }
-    notes
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learn::label_count::oracle_recipe;
+    use crate::learn::replicas::tests::{constant, data, series};
 
-fn counts(data: &Prepared) -> Vec<Count> {
-    let name = |fold: &Fold| match fold {
-        Fold::Train => "train".to_owned(),
-        Fold::Valid => "validation".to_owned(),
-        Fold::Calibrate => "calibration".to_owned(),
-        Fold::Test(name) => format!("test: {name}"),
-        Fold::Null => "null, counted apart".to_owned(),
-        Fold::Unused => "pilot, unused".to_owned(),
-    };
-    let mut order: Vec<&Fold> = data.folds.iter().collect();
-    order.sort();
-    order.dedup();
-    order
-        .into_iter()
-        .map(|fold| {
-            let members: Vec<_> =
-                data.set.series.iter().zip(&data.folds).filter(|(_, f)| *f == fold).map(|(s, _)| s).collect();
-            let mut lineages: Vec<&str> = members.iter().map(|s| s.lineage.as_str()).collect();
-            lineages.sort_unstable();
-            lineages.dedup();
-            let warnable = members.iter().filter(|s| data.set.horizon.warnable(s.event_ps, s.ready_ps));
-            Count {
-                fold: name(fold),
-                lineages: lineages.len(),
-                series: members.len(),
-                unstable: members.iter().filter(|s| s.event_ps.is_some()).count(),
-                warnable: warnable.count(),
-                frames: members.iter().map(|s| s.verdicts().count()).sum(),
-            }
-        })
-        .collect()
+    #[test]
+    fn an_alarm_on_a_null_is_false_whatever_the_label_rule_says() {
+        let mut data = data(vec![series("a0", "a", Some(30.0)), series("b0", "b", None)]);
+        data.folds = vec![Fold::Null; 2];
+        let verdicts = constant(&data, &[0.9, 0.1]);
+        let recipe = oracle_recipe();
+        let method = Method { recipe: &recipe, data: &data, spoken: vec![(verdicts, None)], seeds: vec![1] };
+        let found = null(&method, 10).expect("scored").expect("nulls");
+        assert_eq!((found.lineages, found.false_alarms_per_100.value), (2, 50.0));
+    }
 }

@@ -56,7 +56,9 @@ fn finding(difference: &Difference) -> Finding {
     }
 }
 
-/// One sentence per measure: of how many pairs the data say what, and so of the order as a whole.
+/// One sentence per measure: of how many pairs the data say what, and so of the order as a whole. Each pair
+/// has its own 95 %: of ten pairs some are refuted by chance more often than one is, and the sentence says
+/// that it counts them without correction.
 #[must_use]
 pub fn sentences(order: &[Order]) -> Vec<String> {
     let sentence = |measure: &&str| {
@@ -65,12 +67,13 @@ pub fn sentences(order: &[Order]) -> Vec<String> {
         let [yes, no, open] = [Finding::Confirmed, Finding::Refuted, Finding::Undecided].map(count);
         let verdict = match (yes, no, open) {
             (0, 0, 0) => return None,
-            (_, 0, 0) => "confirmed",
+            (_, 0, 0) => "confirmed in every pair",
             (_, 0, _) => "undecided",
-            _ => "refuted",
+            _ => "refuted in at least one pair",
         };
         Some(format!(
-            "By {measure} the paper's order is {verdict}: of {} pairs {yes} confirmed, {no} refuted, {open} undecided.",
+            "By {measure} the paper's order is {verdict}: of {} pairs {yes} confirmed, {no} refuted, {open} undecided \
+             (95 % each, not corrected for their number).",
             pairs.len()
         ))
     };
@@ -103,9 +106,11 @@ mod tests {
     #[test]
     fn one_refuted_pair_refutes_the_order_and_an_open_one_leaves_it_open() {
         let say = |pairs: &[Order]| sentences(pairs).join(" ");
-        assert!(say(&[pair(0.1, 0.2)]).contains("order is confirmed: of 1 pairs 1 confirmed"));
+        assert!(say(&[pair(0.1, 0.2)]).contains("order is confirmed in every pair: of 1 pairs 1"));
         assert!(say(&[pair(0.1, 0.2), pair(-0.1, 0.2)]).contains("is undecided"));
-        assert!(say(&[pair(0.1, 0.2), pair(-0.2, -0.1), pair(-0.1, 0.1)]).contains("is refuted"));
+        let refuted = say(&[pair(0.1, 0.2), pair(-0.2, -0.1), pair(-0.1, 0.1)]);
+        assert!(refuted.contains("refuted in at least one pair: of 3 pairs"), "{refuted}");
+        assert!(refuted.contains("not corrected"), "{refuted}");
         assert_eq!(say(&[]), "");
     }
 }

@@ -85,8 +85,9 @@ pub fn deletion(
         areas.push((window.run, ranked, shuffled));
     }
     let drawn = resamples(windows.runs, draws, 1);
+    let lineages = areas.iter().map(|(run, ..)| run).collect::<std::collections::BTreeSet<_>>().len();
     let of = |value: fn(&[f64; 2], &[f64; 2]) -> f64| {
-        spread(&drawn, windows.runs, &|weights| {
+        spread(&drawn, lineages, windows.runs, &|weights| {
             let (sum, total) = areas.iter().fold((0.0, 0.0), |(sum, total), (run, ranked, random)| {
                 (sum + weights[*run] * value(ranked, random), total + weights[*run])
             });

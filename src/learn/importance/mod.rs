@@ -42,6 +42,8 @@ pub struct Fall {
 pub struct Gradients {
     /// The network.
     pub method: String,
+    /// Seed of its model.
+    pub seed: u64,
     /// Windows, points and completeness.
     #[cfg(feature = "train")]
     pub quality: gradients::Quality,
@@ -91,7 +93,7 @@ pub struct Figure4 {
     pub gradients: Option<Gradients>,
 }
 
-/// A method's first models, and what they see.
+/// A method's models, the one that is shown first, and what they see.
 struct Look {
     models: Vec<Model>,
     standardised: Standardised,
@@ -100,10 +102,13 @@ struct Look {
 }
 
 impl Look {
-    fn of(method: &Method<'_>, plan: &Plan, on: On) -> Result<Option<Self>> {
+    fn of(method: &Method<'_>, rows: &[Row], plan: &Plan, on: On) -> Result<Option<Self>> {
         let data = method.data;
         let mut models = Vec::new();
-        for &seed in &method.seeds {
+        let row = rows.iter().find(|row| row.method == method.recipe.name);
+        let mut seeds = method.seeds.clone();
+        seeds.sort_by_key(|&seed| row.is_none_or(|row| row.shown_seed != seed));
+        for seed in seeds {
             let path = plan.folder(method.recipe, seed).join(MODEL);
             if path.is_file() {
                 models.push(Model::read(&path)?);
@@ -119,7 +124,7 @@ impl Look {
 }
 
 /// Fig. 4 for a method, with the integrated gradients of the best network; `None` where the method has no
-/// model that the fix could load. `rows` tell which network is best on validation.
+/// model that the fix could load. `rows` tell which seed is shown and which network is best on validation.
 ///
 /// # Errors
 /// What reading models and standardising return.
@@ -131,7 +136,7 @@ pub fn figure4(
     on: On,
     draws: usize,
 ) -> Result<Option<Figure4>> {
-    let Some(look) = Look::of(method, plan, on)? else { return Ok(None) };
+    let Some(look) = Look::of(method, rows, plan, on)? else { return Ok(None) };
     let Look { models, standardised, groups, windows } = &look;
     let mut first = stream(&models[0])?;
     let classes = &method.data.set.classes;
@@ -151,7 +156,7 @@ pub fn figure4(
         groups: by_group,
         deletion: deletion(first.as_mut(), windows, standardised, groups, draws),
         stability: stability(models, windows, standardised, groups)?,
-        gradients: best_network(methods, rows).map(|m| attributed(m, plan, on)).transpose()?.flatten(),
+        gradients: best_network(methods, rows).map(|m| attributed(m, rows, plan, on)).transpose()?.flatten(),
     }))
 }
 
@@ -172,13 +177,13 @@ fn best_network<'a, 'b>(methods: &'b [Method<'a>], rows: &[Row]) -> Option<&'b M
 }
 
 #[cfg(not(feature = "train"))]
-fn attributed(_: &Method<'_>, _: &Plan, _: On) -> Result<Option<Gradients>> {
+fn attributed(_: &Method<'_>, _: &[Row], _: &Plan, _: On) -> Result<Option<Gradients>> {
     Ok(None)
 }
 
 #[cfg(feature = "train")]
-fn attributed(method: &Method<'_>, plan: &Plan, on: On) -> Result<Option<Gradients>> {
-    let Some(look) = Look::of(method, plan, on)? else { return Ok(None) };
+fn attributed(method: &Method<'_>, rows: &[Row], plan: &Plan, on: On) -> Result<Option<Gradients>> {
+    let Some(look) = Look::of(method, rows, plan, on)? else { return Ok(None) };
     let Look { models, standardised, groups, windows } = &look;
     let Some(found) = gradients::attribute(&models[0], windows)? else { return Ok(None) };
     let columns = &standardised.columns;
@@ -218,6 +223,7 @@ fn attributed(method: &Method<'_>, plan: &Plan, on: On) -> Result<Option<Gradien
     let agreement = super::correlation::spearman(&by_group, &falls);
     Ok(Some(Gradients {
         method: method.recipe.name.clone(),
+        seed: models[0].meta.seed,
         quality: found.quality,
         shares,
         agreement: agreement.is_finite().then_some(agreement),

@@ -72,16 +72,22 @@ pub fn stages(
                 method: method.to_owned(),
                 stage: stage.clone(),
                 category: (*category).to_owned(),
-                fall: spread(&drawn, windows.runs, &mean),
+                fall: spread(&drawn, windows.lineages(|window| window.state == state), windows.runs, &mean),
             });
         }
     }
     result
 }
 
-/// A mean over runs with its interval.
-pub(super) fn spread(drawn: &[Vec<f64>], runs: usize, mean: &dyn Fn(&[f64]) -> f64) -> Interval {
-    Interval::of(mean(&vec![1.0; runs]), &drawn.iter().map(|weights| mean(weights)).collect::<Vec<_>>())
+/// A mean over `runs`, of which so many `lineages` have a part in it, with its interval.
+pub(super) fn spread(
+    drawn: &[Vec<f64>],
+    lineages: usize,
+    runs: usize,
+    mean: &dyn Fn(&[f64]) -> f64,
+) -> Interval {
+    let drawn: Vec<f64> = drawn.iter().map(|weights| mean(weights)).collect();
+    Interval::of(mean(&vec![1.0; runs]), &drawn, lineages)
 }
 
 /// Mean fall per group of descriptors over windows that are no longer stable, with the counterpart that

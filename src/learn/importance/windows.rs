@@ -4,6 +4,7 @@
 use crate::learn::evaluate::{On, Prepared};
 use crate::learn::inputs::Standardised;
 use crate::learn::random::Random;
+use crate::learn::scored::Lineages;
 use crate::model::stream::{Said, Stream};
 
 /// Windows per series and stage, spread evenly.
@@ -54,7 +55,7 @@ impl Windows {
             })
             .collect();
         let mut random = Random::new(seed, 0x0CC1);
-        let mut runs: Vec<&str> = Vec::new();
+        let mut runs = Lineages::default();
         let mut found = Self {
             all: Vec::new(),
             channels: standardised.scaler.channels(),
@@ -76,10 +77,7 @@ impl Windows {
                 found.unmatched += 1;
                 continue;
             }
-            let run = runs.iter().position(|r| *r == series.lineage).unwrap_or_else(|| {
-                runs.push(&series.lineage);
-                runs.len() - 1
-            });
+            let run = runs.place(&series.lineage);
             for state in 0..set.classes.len() {
                 let is = |frame: &usize| series.state[*frame].map(usize::from) == Some(state);
                 let frames: Vec<usize> = series.verdicts().filter(is).collect();
@@ -108,8 +106,14 @@ impl Windows {
                 }
             }
         }
-        found.runs = runs.len();
+        found.runs = runs.count();
         found
+    }
+
+    /// Lineages of the windows that `of` chooses.
+    pub fn lineages(&self, of: impl Fn(&Window) -> bool) -> usize {
+        let runs = self.all.iter().filter(|window| of(window)).map(|window| window.run);
+        runs.collect::<std::collections::BTreeSet<usize>>().len()
     }
 }
 

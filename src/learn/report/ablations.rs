@@ -5,13 +5,14 @@ use std::fmt::Write as _;
 use super::page::differences;
 use crate::learn::correlation::KIN;
 use crate::learn::evaluate::Report;
+use crate::learn::evaluate::ablation::Ablated;
 
 /// Columns that are listed beside those above the limit.
 const LISTED: usize = 5;
 
 /// What stands between heading and table; `picture` is SVG.
 pub fn section(html: &mut String, report: &Report, picture: &str) {
-    let of = report.ablations.first().map_or("Methods", |d| d.winner.as_str());
+    let of = report.ablations.first().map_or("Methods", |a| a.difference.winner.as_str());
     let _ = write!(
         html,
         "<p>{of} without something, trained anew. A descriptor or a category takes the channels made of it with \
@@ -19,9 +20,22 @@ pub fn section(html: &mut String, report: &Report, picture: &str) {
     );
     kin(html, report);
     let heading = format!(
-        "{of} minus its ablations, equal seeds, same resampled lineages, at the times at which both speak"
+        "{of} minus its ablations: equal seeds{}, same resampled lineages, at the times at which both speak",
+        seeds(&report.ablations)
     );
-    differences(html, &heading, "without", &report.ablations);
+    let all: Vec<_> = report.ablations.iter().map(|a| a.difference.clone()).collect();
+    differences(html, &heading, "without", &all);
+}
+
+/// The seeds in words where all ablations have the same.
+fn seeds(all: &[Ablated]) -> String {
+    match all.first() {
+        Some(first) if all.iter().all(|a| a.seeds == first.seeds) => {
+            let numbers: Vec<String> = first.seeds.iter().map(u64::to_string).collect();
+            format!(" ({})", numbers.join(", "))
+        }
+        _ => String::new(),
+    }
 }
 
 fn kin(html: &mut String, report: &Report) {

@@ -2,11 +2,12 @@
 
 use std::fmt::Write as _;
 
+use super::cell::plain as cell;
 use crate::learn::evaluate::paper::CONDITIONS;
 use crate::learn::evaluate::{On, Prepared, Report};
 use crate::learn::folds::Fold;
 use crate::learn::run::RATE;
-use crate::learn::score::bootstrap::Interval;
+use crate::learn::score::bootstrap::LEAST_LINEAGES;
 use crate::model::Model;
 use crate::model::meta::Kind;
 
@@ -26,15 +27,6 @@ const SCORES: [(&str, &str, usize); 13] = [
     ("event_recall_warnable", "share of warnable events with an alarm in time", 2),
     ("false_alarms_per_100", "false alarms per 100 runs without an event", 1),
 ];
-
-fn cell(interval: Option<&Interval>, digits: usize) -> String {
-    match interval {
-        Some(i) if i.value.is_finite() => {
-            format!("{:.digits$} [{:.digits$}, {:.digits$}]", i.value, i.low, i.high)
-        }
-        _ => "none".to_owned(),
-    }
-}
 
 /// Values of a factor among training series, numbers in order.
 fn values(data: &Prepared, key: &str) -> String {
@@ -104,9 +96,9 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
     if let Some(alarm) = &meta.alarm {
         let _ = writeln!(
             text,
-            "- `warn auto`: {:.4}, {} verdicts in a row. Of {} stable calibration runs with {:.1} ps of verdicts each \
-             (median), {} alarm, which supports a false-alarm rate of {:.1} % in further runs of these conditions and \
-             this length; {} % were wanted. It holds on average over the choice of calibration runs and for no other \
+            "- `warn auto`: {:.4}, {} verdicts in a row. Of {} stable calibration lineages with {:.1} ps of verdicts each \
+             (median; replicas count as one), {} alarm, which supports a false-alarm rate of {:.1} % in further runs of these conditions and \
+             this length; {} % were wanted. It holds on average over the choice of calibration lineages and for no other \
              conditions.",
             alarm.threshold,
             alarm.persist,
@@ -142,13 +134,13 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
     if !meta.elements.is_empty() {
         let _ = writeln!(text, "- Elements: {}", meta.elements.join(", "));
     }
-    text.push_str("\n| fold | lineages | interfaces | with event | warnable |\n|---|---|---|---|---|\n");
+    text.push_str("\n| fold | lineages | interfaces | with event | their lineages | warnable |\n|---|---|---|---|---|---|\n");
     for c in &report.counts {
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} | {} | {} |",
-            c.fold, c.lineages, c.series, c.unstable, c.warnable
+        let shown = c.shown.map_or_else(
+            || "not looked at | | | ".to_owned(),
+            |s| format!("{} | {} | {} | {}", s.series, s.unstable, s.unstable_lineages, s.warnable),
         );
+        let _ = writeln!(text, "| {} | {} | {shown} |", c.fold, c.lineages);
     }
     text.push('\n');
     for note in &report.notes {
@@ -163,11 +155,13 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
     };
     let _ = write!(
         text,
-        "## Scores of this model\n\n{scored} Intervals: 95 %, bootstrap over lineages.\n\n| | |\n|---|---|\n"
+        "## Scores of this model\n\n{scored} Intervals: 95 %, bootstrap over lineages, where at least \
+         {LEAST_LINEAGES} have a part in the number; Clopper and Pearson's for shares of none or all.\n\n| | |\n|---|---|\n"
     );
     for (name, title, digits) in SCORES {
         let _ = writeln!(text, "| {title} | {} |", cell(report.shipped.get(name), digits));
     }
+    targets(&mut text, report);
     text.push_str("\nIn other conditions, as trained (mean over training seeds):\n\n| test set | lineages | macro-F1 | AUROC of the warning | false alarms per 100 |\n|---|---|---|---|---|\n");
     for (test, title) in CONDITIONS {
         let found =
@@ -181,11 +175,26 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
                 cell(s.zero_shot.get("auroc"), 3),
                 cell(s.zero_shot.get("false_alarms_per_100"), 1)
             ),
+            None if report.on == On::Validation => writeln!(text, "| {title} | | not scored | | |"),
             None => writeln!(text, "| {title} | 0 | no runs in this data set | | |"),
         };
     }
     text.push_str(LIMITS);
     text
+}
+
+/// What was to be reached, by the mean over training seeds.
+fn targets(text: &mut String, report: &Report) {
+    if report.targets.is_empty() {
+        return;
+    }
+    text.push_str(
+        "\nTargets, against the mean over training seeds:\n\n| target | value | |\n|---|---|---|\n",
+    );
+    for outcome in &report.targets {
+        let value = cell(Some(&outcome.value), 3);
+        let _ = writeln!(text, "| {} | {value} | {} |", outcome.target.words(), outcome.finding);
+    }
 }
 
 const LIMITS: &str = "
@@ -203,17 +212,3 @@ const LIMITS: &str = "
   misses. There is no test yet of whether an interface is like those of the training set (column 7 is NaN).
 - Probabilities hold for the mix of conditions of the training set, where failure is common.
 ";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_score_without_a_value_is_said_to_be_none() {
-        assert_eq!(cell(None, 2), "none");
-        let nan = Interval { value: f64::NAN, low: f64::NAN, high: f64::NAN };
-        assert_eq!(cell(Some(&nan), 2), "none");
-        let interval = Interval { value: 0.91, low: 0.805, high: 1.0 };
-        assert_eq!(cell(Some(&interval), 2), "0.91 [0.81, 1.00]");
-    }
-}

@@ -1,4 +1,4 @@
-//! Two kinds of picture for the report: lines with bands, bars with whiskers.
+//! Kinds of picture for the report: lines with bands, bars with whiskers, grids of shares.
 
 use plotters::prelude::*;
 
@@ -43,8 +43,17 @@ pub struct Lines {
     pub range: Option<[f64; 2]>,
     /// Lines.
     pub lines: Vec<Line>,
-    /// Vertical marks with a name.
-    pub marks: Vec<(f64, String)>,
+    /// Vertical marks.
+    pub marks: Vec<Mark>,
+}
+
+/// A vertical mark with an optional band.
+#[derive(Debug, Clone, Default)]
+pub struct Mark {
+    /// In the legend.
+    pub name: String,
+    /// Its place, and the band's ends (NaN without).
+    pub at: [f64; 3],
 }
 
 /// Bars in groups.
@@ -143,7 +152,11 @@ pub fn lines(panels: &[Lines]) -> Result<String> {
                 .light_line_style(TRANSPARENT)
                 .bold_line_style(GRID)
                 .draw()?;
-            for (x, _) in &panel.marks {
+            for Mark { at: [x, from, to], .. } in &panel.marks {
+                if from.is_finite() && to.is_finite() {
+                    let ends = [(from.clamp(low_x, high_x), low), (to.clamp(low_x, high_x), high)];
+                    chart.draw_series([Rectangle::new(ends, INK.mix(0.12).filled())])?;
+                }
                 let line = vec![(*x, low), (*x, high)];
                 chart.draw_series([PathElement::new(line, INK.mix(0.5).stroke_width(2))])?;
             }
@@ -164,7 +177,7 @@ pub fn lines(panels: &[Lines]) -> Result<String> {
                     chart.draw_series([PathElement::new(path, colour.stroke_width(3))])?;
                 }
             }
-            let marks = panel.marks.iter().map(|(_, name)| (name.as_str(), INK.mix(0.5)));
+            let marks = panel.marks.iter().map(|mark| (mark.name.as_str(), INK.mix(0.5)));
             let named = panel.lines.iter().enumerate();
             let entries: Vec<(&str, RGBAColor)> = named
                 .map(|(k, line)| (line.name.as_str(), COLOURS[k % COLOURS.len()].to_rgba()))
@@ -301,7 +314,7 @@ mod tests {
         let panel = Lines {
             title: "t".into(),
             lines: vec![line],
-            marks: vec![(1.0, "m".into())],
+            marks: vec![Mark { name: "m".into(), at: [1.0, 0.8, 1.1] }],
             ..Lines::default()
         };
         let svg = lines(&[panel.clone(), Lines::default()]).expect("drawn");

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::page::cell;
+use super::cell::html as cell;
 use crate::learn::importance::Figure4;
 
 /// Groups of descriptors that are listed.
@@ -57,7 +57,7 @@ pub fn section(html: &mut String, figure: Option<&Figure4>, picture: &str) {
         );
     }
     if let Some(g) = &figure.gradients {
-        let _ = write!(html, "<p>Integrated gradients of {}", g.method);
+        let _ = write!(html, "<p>Integrated gradients of {}, seed {}", g.method, g.seed);
         #[cfg(feature = "train")]
         let _ = write!(
             html,

@@ -2,6 +2,7 @@
 
 mod ablations;
 pub mod card;
+mod cell;
 pub mod chart;
 mod fig4;
 mod page;
@@ -13,8 +14,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::evaluate::census::Count;
 use super::evaluate::paper::PAPER;
-use super::evaluate::{Count, On, Report, Row, order};
+use super::evaluate::{On, Report, Row, order};
 use super::figures::{Early, Index};
 use super::importance::Figure4;
 use super::plan::Group;
@@ -26,7 +28,7 @@ use crate::plot::raster;
 pub struct Figures {
     /// Fig. 1.
     pub index: Index,
-    /// Fig. 3, of the winner and of the CUSUM or what else was asked for.
+    /// Fig. 3, of the winner, without one of the first method, and of the CUSUM where it is in the plan.
     pub early: Vec<Early>,
     /// Fig. 4, where the method has a model.
     pub importance: Option<Figure4>,
@@ -47,6 +49,9 @@ struct Table1<'a> {
     more: BTreeMap<&'a str, Option<f64>>,
     seed_deviation: &'a BTreeMap<String, f64>,
     validation: &'a BTreeMap<String, f64>,
+    /// Lineages that each measure rests on, and classes that macro_f1 and auc are means over.
+    lineages: &'a BTreeMap<String, usize>,
+    classes: &'a [String],
     thresholds: &'a [f64],
     supported_false_alarm_rate: Option<f64>,
     paper: Option<BTreeMap<&'static str, f64>>,
@@ -59,6 +64,7 @@ struct Data<'a> {
     split_hash: &'a str,
     on: On,
     winner: &'a Option<String>,
+    winner_seed: Option<u64>,
     counts: &'a [Count],
 }
 
@@ -87,14 +93,18 @@ fn table1(row: &Row) -> Table1<'_> {
             .collect(),
         seed_deviation: &row.seed_deviation,
         validation: &row.validation,
+        lineages: &row.lineages,
+        classes: &row.classes,
         thresholds: &row.thresholds,
         supported_false_alarm_rate: row.supported,
-        paper: paper(&row.method)
-            .map(|p| ["accuracy", "macro_f1", "auc", "lead_ps_median"].into_iter().zip(p).collect()),
+        paper: paper(&row.method).map(|p| PAPER_MEASURES.into_iter().zip(p).collect()),
     }
 }
 
-/// The paper's placeholder for a method.
+/// What the paper's placeholders are of, in their order.
+const PAPER_MEASURES: [&str; 4] = ["accuracy", "macro_f1", "auc", "lead_ps_median"];
+
+/// The paper's placeholders for a method.
 fn paper(method: &str) -> Option<[f64; 4]> {
     PAPER.iter().find(|(name, _)| *name == method).map(|(_, values)| *values)
 }
@@ -118,6 +128,7 @@ pub fn write(folder: &Path, report: &Report, figures: &Figures) -> Result<()> {
     json(folder, "order", &serde_json::json!({"sentences": sentences, "pairs": report.order}))?;
     json(folder, "nulls", &report.nulls)?;
     json(folder, "replicas", &report.replicas)?;
+    json(folder, "targets", &report.targets)?;
     json(
         folder,
         "data",
@@ -126,6 +137,7 @@ pub fn write(folder: &Path, report: &Report, figures: &Figures) -> Result<()> {
             split_hash: &report.split_hash,
             on: report.on,
             winner: &report.winner,
+            winner_seed: report.winner_seed,
             counts: &report.counts,
         },
     )?;
@@ -133,12 +145,16 @@ pub fn write(folder: &Path, report: &Report, figures: &Figures) -> Result<()> {
     json(folder, "fig2", &rows)?;
     json(folder, "fig3", &figures.early)?;
     json(folder, "fig4", &figures.importance)?;
-    let confusions: BTreeMap<&str, &Vec<Vec<f64>>> =
-        group(Group::Comparison).map(|r| (r.method.as_str(), &r.confusion)).collect();
+    let shown = |of: fn(&Row) -> serde_json::Value| -> BTreeMap<&str, serde_json::Value> {
+        group(Group::Comparison).map(|r| (r.method.as_str(), of(r))).collect()
+    };
+    let confusions = shown(|r| serde_json::json!({"seed": r.shown_seed, "counts": r.confusion}));
     json(folder, "confusion", &confusions)?;
-    let reliability: BTreeMap<&str, _> =
-        group(Group::Comparison).map(|r| (r.method.as_str(), &r.reliability)).collect();
+    let reliability = shown(|r| serde_json::json!({"seed": r.shown_seed, "bins": r.reliability}));
     json(folder, "reliability", &reliability)?;
+    if !report.test_evaluations.is_empty() {
+        record::copy(&report.test_evaluations, folder)?;
+    }
     let pictures = pictures::pictures(report, figures)?;
     for (name, svg) in &pictures {
         put(&folder.join(format!("{name}.svg")), svg.as_bytes())?;

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use super::cell::{beside, html as cell};
 use super::record::{self, Evaluation};
-use super::{Figures, ablations, fig4, paper};
-use crate::learn::evaluate::paper::{CONDITIONS, PAPER_SHIFTS};
+use super::{Figures, PAPER_MEASURES, ablations, fig4, paper};
+use crate::learn::evaluate::census::Shown;
+use crate::learn::evaluate::paper::CONDITIONS;
 use crate::learn::evaluate::shift::{LOCAL_LINEAGES, Shift};
 use crate::learn::evaluate::{Difference, On, Report, Row, order};
+use crate::learn::figures::Early;
 use crate::learn::plan::Group;
-use crate::learn::score::bootstrap::Interval;
+use crate::learn::score::bootstrap::{Interval, LEAST_LINEAGES};
 
 const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:1200px;margin:2em auto;padding:0 1em;color:#222}\
     table{border-collapse:collapse;margin:1em 0;display:block;overflow-x:auto}\
@@ -18,7 +21,7 @@ const STYLE: &str = "body{font:16px/1.5 sans-serif;max-width:1200px;margin:2em a
     small{color:#666}svg{max-width:100%;height:auto}.paper{color:#777}.note{background:#fff6dd;padding:.5em 1em}";
 
 /// Columns of the tables of methods: measure, heading, digits.
-const COLUMNS: [(&str, &str, usize); 20] = [
+const COLUMNS: [(&str, &str, usize); 25] = [
     ("accuracy", "accuracy", 3),
     ("macro_f1", "macro-F1", 3),
     ("auc", "AUC of states", 3),
@@ -29,6 +32,8 @@ const COLUMNS: [(&str, &str, usize); 20] = [
     ("prevalence", "prevalence", 3),
     ("brier", "Brier", 3),
     ("lead_ps_median", "lead, median, ps", 1),
+    ("lead_ps_q25", "lower quartile", 1),
+    ("lead_ps_q75", "upper quartile", 1),
     ("lead_ps_mean", "mean", 1),
     ("lead_ps_median_warnable", "median if warnable", 1),
     ("lead_over_5ps", "lead &ge; 5 ps", 2),
@@ -38,19 +43,11 @@ const COLUMNS: [(&str, &str, usize); 20] = [
     ("alarm_precision", "precision", 2),
     ("false_alarms_per_100", "false alarms / 100 runs", 1),
     ("lead_ps_mean_matched", "lead at matched false alarms, mean, ps", 1),
-    ("event_recall_matched", "recall", 2),
+    ("lead_ps_median_warnable_matched", "median if warnable, matched", 1),
+    ("lead_over_5ps_matched", "lead &ge; 5 ps, matched", 2),
+    ("event_recall_matched", "recall, matched", 2),
+    ("event_recall_warnable_matched", "recall if warnable, matched", 2),
 ];
-
-/// A number with its interval.
-pub(super) fn cell(interval: Option<&Interval>, digits: usize) -> String {
-    match interval {
-        Some(i) if i.value.is_finite() && i.low.is_finite() => {
-            format!("{:.digits$} <small>[{:.digits$}, {:.digits$}]</small>", i.value, i.low, i.high)
-        }
-        Some(i) if i.value.is_finite() => format!("{:.digits$}", i.value),
-        _ => "–".to_owned(),
-    }
-}
 
 /// Cells of some measures.
 fn cells(html: &mut String, of: Option<&BTreeMap<String, Interval>>, names: &[(&str, usize)]) {
@@ -79,6 +76,7 @@ pub fn page(report: &Report, figures: &Figures, pictures: &[(&'static str, Strin
         let heading = format!("{best} minus the others, on the same resampled lineages");
         differences(&mut html, &heading, "other", &report.differences);
     }
+    targets(&mut html, report);
     paper_order(&mut html, report);
     nulls(&mut html, report);
     let _ = write!(html, "<h2>Fig. 2. Methods</h2>{}", picture("fig2"));
@@ -91,11 +89,16 @@ pub fn page(report: &Report, figures: &Figures, pictures: &[(&'static str, Strin
     for e in &figures.early {
         let _ = write!(
             html,
-            "<p>{}: turning point at {} of the trajectory (two straight lines fitted to the recall); harmonic \
-             mean of accuracy and earliness {}. The paper's placeholder for the turning point: near 0.40.</p>",
+            "<p>{}, seed {}: turning point at {} of the trajectory (two straight lines fitted to the recall; none \
+             where one line fits nearly as well); harmonic mean of accuracy and earliness {}. Of {} events, {} take \
+             part 10 ps before them and {} 20 ps; runs without an event count as much less there.</p>",
             e.method,
-            cell(Some(&e.turning_point), 2),
-            cell(Some(&e.harmonic_mean), 3)
+            e.seed,
+            beside(Some(&e.turning_point), 2, e.paper.get("turning_point").copied()),
+            cell(Some(&e.harmonic_mean), 3),
+            events_at(e, 0.0),
+            events_at(e, 10.0),
+            events_at(e, 20.0)
         );
     }
     html.push_str("<h2>Fig. 4. What matters when</h2>");
@@ -113,14 +116,23 @@ pub fn page(report: &Report, figures: &Figures, pictures: &[(&'static str, Strin
     html
 }
 
+/// Events that take part in Fig. 3 so long before them.
+fn events_at(early: &Early, before_ps: f64) -> usize {
+    let places = early.by_time[0].points.iter().zip(&early.events_by_time);
+    let mut near = places.filter(|(point, _)| point[0].is_some_and(|t| (t - before_ps).abs() < 1e-9));
+    near.next().map_or(0, |(_, &events)| events)
+}
+
 fn head(html: &mut String, report: &Report) {
     let _ = write!(
         html,
-        "<p>Data set {}. Thresholds are chosen on stable calibration runs so that a further one alarms with a \
+        "<p>Data set {}. Thresholds are chosen on stable calibration lineages so that a further one alarms with a \
          probability of at most {} %, three verdicts in a row, where they are enough for that; what they \
          support stands in the table. Leads at matched false alarms are at the threshold at which at most 5 % of \
          the scored stable runs alarm: it compares methods, but nobody knows it beforehand. A miss, and an alarm too late to be of use, leads by 0. Intervals: \
-         95 %, bootstrap over lineages. The paper's numbers are its own illustrative placeholders.</p>",
+         95 %, bootstrap over lineages; none where fewer than {LEAST_LINEAGES} have a part in the number; Clopper and \
+         Pearson's, over lineages, for shares of none or all. Behind our numbers, grey: the paper's own illustrative \
+         placeholders.</p>",
         &report.data_hash[..report.data_hash.len().min(12)],
         100.0 * report.rate
     );
@@ -130,7 +142,7 @@ fn head(html: &mut String, report: &Report) {
         let dates: Vec<&str> = report.test_evaluations.iter().filter(same).map(|e| e.date.as_str()).collect();
         let _ = write!(
             html,
-            "<p>Evaluations on this test set of these data, by this report's own record ({}): {times}. {}</p>",
+            "<p>Evaluations on this test set of these data, by the record beside the data ({}): {times}. {}</p>",
             record::FILE,
             dates.join(", ")
         );
@@ -145,14 +157,18 @@ fn head(html: &mut String, report: &Report) {
 
 fn data(html: &mut String, report: &Report) {
     html.push_str(
-        "<h2>Data</h2><table><tr><th>fold<th>lineages<th>interfaces<th>with event<th>warnable<th>verdicts</tr>",
+        "<h2>Data</h2><table><tr><th>fold<th>lineages<th>interfaces<th>with event<th>their lineages\
+         <th>warnable<th>verdicts</tr>",
     );
     for c in &report.counts {
-        let _ = write!(
-            html,
-            "<tr><td>{}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>",
-            c.fold, c.lineages, c.series, c.unstable, c.warnable, c.frames
+        let shown = c.shown.map_or_else(
+            || "not looked at".to_owned(),
+            |s| {
+                let Shown { series, unstable, unstable_lineages, warnable, frames } = s;
+                format!("{series}<td>{unstable}<td>{unstable_lineages}<td>{warnable}<td>{frames}")
+            },
         );
+        let _ = write!(html, "<tr><td>{}<td>{}<td>{shown}</tr>", c.fold, c.lineages);
     }
     html.push_str("</table>");
     for note in &report.notes {
@@ -170,27 +186,24 @@ fn methods(html: &mut String, report: &Report, group: Group) {
         );
     }
     html.push_str("<table><tr><th>method");
-    if group == Group::Comparison {
-        html.push_str("<th class=paper>paper: accuracy, macro-F1, AUC, lead");
-    }
     for (_, title, _) in COLUMNS {
         let _ = write!(html, "<th>{title}");
     }
-    html.push_str("<th>supported, %<th>sd over seeds: macro-F1, AUROC</tr>");
+    html.push_str("<th>ECE of the warning, one seed<th>supported, %<th>sd over seeds: macro-F1, AUROC</tr>");
     for row in report.rows.iter().filter(|r| r.group == group) {
         let _ = write!(html, "<tr><td>{}", row.method);
-        if group == Group::Comparison {
-            let placeholder =
-                paper(&row.method).map_or(String::new(), |p| p.map(|v| v.to_string()).join(" / "));
-            let _ = write!(html, "<td class=paper>{placeholder}");
-        }
+        let placeholders = paper(&row.method).filter(|_| group == Group::Comparison);
         for (name, _, digits) in COLUMNS {
-            let _ = write!(html, "<td>{}", cell(row.scores.get(name), digits));
+            let place = PAPER_MEASURES.iter().position(|measure| *measure == name);
+            let placeholder = placeholders.zip(place).map(|(all, place)| all[place]);
+            let _ = write!(html, "<td>{}", beside(row.scores.get(name), digits, placeholder));
         }
         let supported = row.supported.map_or_else(|| "–".to_owned(), |rate| format!("{:.1}", 100.0 * rate));
         let _ = write!(
             html,
-            "<td>{supported}<td>{} {}</tr>",
+            "<td>{} <small>seed {}</small><td>{supported}<td>{} {}</tr>",
+            cell(Some(&Interval::bare(row.calibration_error)), 3),
+            row.shown_seed,
             deviation(row, "macro_f1"),
             deviation(row, "auroc")
         );
@@ -232,9 +245,11 @@ fn shifts(html: &mut String, report: &Report) {
     let _ = write!(
         html,
         "<h2>Table 2. Other conditions</h2><p>As trained; in-domain minus here, drawn independently; and after \
-         local calibration (a logistic regression on the probabilities, and a new threshold): each lineage is \
-         scored by a calibration that was fitted on at most {LOCAL_LINEAGES} other lineages of the same set, and \
-         the gain is paired.</p><table><tr><th>test set<th>method<th>lineages"
+         local calibration (a scale and shifts of the log-probabilities, and a new threshold): each lineage is \
+         scored by a calibration that was fitted on at most {LOCAL_LINEAGES} other lineages of the same set. What \
+         ranks is compared within the lineages of one calibration, before and after; as its order is never turned, \
+         the AUROC of the warning cannot gain. Gains are paired. Macro-F1 and AUC are means over the classes that \
+         occur in a set: none is lost where others occur.</p><table><tr><th>test set<th>method<th>lineages"
     );
     for (_, title, _) in SHIFTED {
         let _ = write!(html, "<th>{title}");
@@ -245,7 +260,7 @@ fn shifts(html: &mut String, report: &Report) {
     for (_, title, _) in SHIFTED {
         let _ = write!(html, "<th>calibrated: {title}");
     }
-    html.push_str("<th>gain: macro-F1<th>AUROC<th class=paper>paper: macro-F1, AUC</tr>");
+    html.push_str("<th>gain: macro-F1<th>Brier<th>false alarms / 100</tr>");
     let known = |test: &str| CONDITIONS.iter().any(|(name, _)| *name == test);
     let mut tests: Vec<&str> = CONDITIONS.iter().map(|(name, _)| *name).collect();
     for shift in &report.shifts {
@@ -284,7 +299,11 @@ fn shift(html: &mut String, shift: &Shift, title: &str) {
     let _ = write!(html, "<tr><td>{title}<td class=name>{}<td>{}", shift.method, shift.lineages);
     let shown = SHIFTED.map(|(name, _, digits)| (name, digits));
     let compared = [("macro_f1", 3), ("auroc", 3)];
-    cells(html, Some(&shift.zero_shot), &shown);
+    let gained = [("macro_f1", 3), ("brier", 3), ("false_alarms_per_100", 1)];
+    for (name, digits) in shown {
+        let placeholder = shift.paper.as_ref().and_then(|paper| paper.get(name).copied());
+        let _ = write!(html, "<td>{}", beside(shift.zero_shot.get(name), digits, placeholder));
+    }
     cells(html, shift.drop.as_ref(), &compared);
     let calibrated = shift.calibrated.as_ref();
     let about = calibrated.map_or_else(
@@ -296,12 +315,25 @@ fn shift(html: &mut String, shift: &Shift, title: &str) {
     );
     let _ = write!(html, "<td>{about}");
     cells(html, calibrated.map(|c| &c.scores), &shown);
-    cells(html, calibrated.map(|c| &c.difference), &compared);
-    let placeholder = PAPER_SHIFTS
-        .iter()
-        .find(|(name, _)| *name == shift.test && shift.method == "transformer")
-        .map_or(String::new(), |(_, [f1, auc])| format!("{f1} / {auc}"));
-    let _ = write!(html, "<td class=paper>{placeholder}</tr>");
+    cells(html, calibrated.map(|c| &c.difference), &gained);
+    html.push_str("</tr>");
+}
+
+/// What was to be reached, and whether it was.
+fn targets(html: &mut String, report: &Report) {
+    let Some(first) = report.targets.first() else { return };
+    let _ = write!(
+        html,
+        "<h3>Targets</h3><p>Of {}, the method that wins on validation, mean over seeds.{}</p>\
+         <table><tr><th>target<th>value<th></tr>",
+        first.method,
+        if report.on == On::Validation { " On validation: no result." } else { "" }
+    );
+    for outcome in &report.targets {
+        let value = cell(Some(&outcome.value), 3);
+        let _ = write!(html, "<tr><td>{}<td>{value}<td>{}</tr>", outcome.target.words(), outcome.finding);
+    }
+    html.push_str("</table>");
 }
 
 /// The paper's order of methods: a sentence per measure and the pairs.
@@ -351,19 +383,24 @@ fn replicas(html: &mut String, report: &Report) {
         html.push_str("<p>No configuration was run with several velocities.</p>");
         return;
     };
-    let score = |name: &str| cell(replicas.scores.get(name), 3);
+    let score = |name: &str| cell(replicas.forecast.get(name), 3);
     let _ = write!(
         html,
         "<p>{} equilibrated configurations with {} interfaces, each run with several velocities: {} interfaces in all. \
-         Of pairs, a share of {} has another outcome; t_U scatters by {} ps (standard deviation). The \
-         replicas' states at the same time as a forecast: macro-F1 {}, AUC {}, AUROC of the warning {} \
-         (AUPRC {}). For these conditions, and no others, that bounds what knows only the start; what watches the \
-         run may do better.</p>",
+         Of pairs, a share of {} has another outcome; t_U scatters by {} ps (standard deviation of the events that \
+         were seen; runs that end before theirs are not in it, and it understates the scatter). Two runs agree on \
+         whether there is an event with a probability q of {}: from the start alone, no method can foretell it with \
+         an accuracy above 1/2 + 1/2 &radic;(2q - 1) = {}. Forecast by replicas (a lower estimate): their states at the \
+         same time give macro-F1 {}, AUC {}, AUROC of the warning {} (AUPRC {}); those that have failed are no longer \
+         at risk and have no say in the warning. For these conditions, and no others; what watches the run may do \
+         better than both.</p>",
         replicas.lineages,
         replicas.interfaces,
         replicas.series,
         cell(Some(&replicas.other_outcome), 2),
         cell(Some(&replicas.event_deviation_ps), 1),
+        cell(Some(&replicas.agreement), 2),
+        cell(Some(&replicas.ceiling), 2),
         score("macro_f1"),
         score("auc"),
         score("auroc"),

@@ -1,7 +1,7 @@
 //! The report's pictures as SVG text.
 
-use super::chart::{self, Bars, Grid, Line, Lines};
-use super::{Figures, defined};
+use super::Figures;
+use super::chart::{self, Bars, Grid, Line, Lines, Mark};
 use crate::error::Result;
 use crate::learn::evaluate::paper::CONDITIONS;
 use crate::learn::evaluate::{On, Report, Row};
@@ -34,7 +34,7 @@ pub fn pictures(report: &Report, figures: &Figures) -> Result<Vec<(&'static str,
             x: "time to the event, ps".into(),
             y: "index".into(),
             lines: figures.index.before_event.iter().map(line).collect(),
-            marks: vec![(0.0, "event".into())],
+            marks: vec![Mark { name: "event".into(), at: [0.0, f64::NAN, f64::NAN] }],
             ..Lines::default()
         },
     ];
@@ -80,13 +80,14 @@ pub fn pictures(report: &Report, figures: &Figures) -> Result<Vec<(&'static str,
         .flat_map(|e| {
             [
                 Lines {
-                    title: format!("{}: unstable or not, from the start", e.method),
+                    title: format!("{}, seed {}: unstable or not, from the start", e.method, e.seed),
                     x: "observed share of the trajectory".into(),
                     y: "precision, recall".into(),
                     range: Some([0.0, 1.02]),
                     lines: e.by_fraction.iter().map(line).collect(),
-                    marks: defined(e.turning_point.value)
-                        .map(|x| (x, "turning point".into()))
+                    marks: Some(of(Some(&e.turning_point)))
+                        .filter(|at| at[0].is_finite())
+                        .map(|at| Mark { name: "turning point, 95 %".into(), at })
                         .into_iter()
                         .collect(),
                 },
@@ -127,7 +128,7 @@ pub fn pictures(report: &Report, figures: &Figures) -> Result<Vec<(&'static str,
             .iter()
             .filter(|r| Some(&r.method) == report.winner.as_ref() || r.method == "boosting")
             .map(|r| Line {
-                name: r.method.clone(),
+                name: format!("{}, seed {}", r.method, r.shown_seed),
                 points: r.reliability.iter().map(|b| [b.said, b.happened, f64::NAN, f64::NAN]).collect(),
             })
             .chain([Line {
@@ -140,8 +141,8 @@ pub fn pictures(report: &Report, figures: &Figures) -> Result<Vec<(&'static str,
     pictures.push(("reliability", chart::lines(&[reliability])?));
     pictures.push(("confusion", chart::grids(&confusions(&rows, &report.classes))?));
     let ablations = ablations(report);
-    if !ablations.groups.is_empty() {
-        pictures.push(("ablations", chart::bars(&[ablations])?));
+    if !ablations.is_empty() {
+        pictures.push(("ablations", chart::bars(&ablations)?));
     }
     if report.on == On::Test {
         pictures.push(("table2", chart::bars(&shifts(report))?));
@@ -153,7 +154,7 @@ pub fn pictures(report: &Report, figures: &Figures) -> Result<Vec<(&'static str,
 fn confusions(rows: &[&Row], classes: &[String]) -> Vec<Grid> {
     rows.iter()
         .map(|row| Grid {
-            title: row.method.clone(),
+            title: format!("{}, seed {}", row.method, row.shown_seed),
             names: classes.to_vec(),
             shares: row
                 .confusion
@@ -167,27 +168,28 @@ fn confusions(rows: &[&Row], classes: &[String]) -> Vec<Grid> {
         .collect()
 }
 
-/// The winner whole and without something.
-fn ablations(report: &Report) -> Bars {
-    let name = report.ablations.first().map(|d| &d.winner);
-    let whole = report.rows.iter().filter(|r| Some(&r.method) == name);
-    let rows: Vec<&Row> = report.rows.iter().filter(|r| r.group == Group::Ablation).collect();
-    if rows.is_empty() {
-        return Bars::default();
-    }
-    let rows: Vec<&Row> = whole.chain(rows).collect();
-    Bars {
-        title: format!("{} without something", name.map_or("Methods", String::as_str)),
-        y: "score".into(),
-        groups: rows.iter().map(|r| r.method.clone()).collect(),
-        bars: [
-            ("macro-F1", "macro_f1"),
-            ("AUROC of the warning", "auroc"),
-            ("AUROC within condition", "auroc_within"),
-        ]
-        .map(|(title, measure)| (title.to_owned(), rows.iter().map(|r| of(r.scores.get(measure))).collect()))
-        .to_vec(),
-    }
+/// The winner whole and without something, a panel per measure, where both can be scored.
+fn ablations(report: &Report) -> Vec<Bars> {
+    let Some(first) = report.ablations.first() else { return Vec::new() };
+    let name = &first.difference.winner;
+    [
+        ("macro-F1 of the states", "macro_f1"),
+        ("AUROC of the warning", "auroc"),
+        ("AUROC of the warning within condition", "auroc_within"),
+    ]
+    .map(|(title, measure)| {
+        let all: Vec<_> = report.ablations.iter().filter(|a| a.difference.measure == measure).collect();
+        Bars {
+            title: format!("{title}, at the times at which both speak"),
+            y: "score".into(),
+            groups: all.iter().map(|a| a.difference.other.clone()).collect(),
+            bars: vec![
+                (name.clone(), all.iter().map(|a| of(Some(&a.whole))).collect()),
+                ("without".into(), all.iter().map(|a| of(Some(&a.without))).collect()),
+            ],
+        }
+    })
+    .to_vec()
 }
 
 /// Table 2: methods as bars over the test sets that have runs.
@@ -197,7 +199,10 @@ fn shifts(report: &Report) -> Vec<Bars> {
         .copied()
         .filter(|(name, _)| report.shifts.iter().any(|s| s.test == *name && s.lineages > 0))
         .collect();
-    let mut shown: Vec<&str> = ["boosting", "tcn", "lstm", "transformer", "mlp"].to_vec();
+    let usual = ["boosting", "tcn", "lstm", "transformer", "mlp"];
+    let winner = report.winner.as_deref();
+    let others = usual.into_iter().filter(|method| Some(*method) != winner);
+    let mut shown: Vec<&str> = winner.into_iter().chain(others).collect();
     shown.retain(|m| report.shifts.iter().any(|s| s.method == *m));
     [("macro-F1 of the states", "macro_f1"), ("AUROC of the warning", "auroc")]
         .map(|(title, measure)| Bars {

@@ -1,5 +1,5 @@
-//! When the test set was looked at: one line per evaluation on it, appended to a file of the report, so that
-//! "touched once" can be checked.
+//! When the test set was looked at: one line per evaluation on it, appended to a file beside the data, so that
+//! "touched once" can be checked wherever reports are written to; each report has a copy.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::dataset::series::hex;
 use crate::error::{Error, Result};
 use crate::learn::plan::Plan;
 
-/// Name of the file in the report's folder.
+/// Name of the file, beside the data and in the report's folder.
 pub const FILE: &str = "test_evaluations.jsonl";
 
 /// One evaluation on the test set.
@@ -42,13 +42,13 @@ impl Evaluation {
         }
     }
 
-    /// Appends it to the record in a report's folder, and gives all that stands there.
+    /// Appends it to the record of a data set, in its folder or beside its file, and gives all that stands
+    /// there.
     ///
     /// # Errors
     /// [`Error::File`] when the record cannot be read or written.
-    pub fn append(self, folder: &Path) -> Result<Vec<Self>> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::file(folder, error))?;
-        let path = folder.join(FILE);
+    pub fn append(self, data: &Path) -> Result<Vec<Self>> {
+        let path = if data.is_dir() { data.join(FILE) } else { data.with_file_name(FILE) };
         let mut all = Vec::new();
         if path.is_file() {
             let text = std::fs::read_to_string(&path).map_err(|error| Error::file(&path, error))?;
@@ -62,6 +62,17 @@ impl Evaluation {
         all.push(self);
         Ok(all)
     }
+}
+
+/// Copies the record into a report's folder.
+///
+/// # Errors
+/// [`Error::File`] when it cannot be written.
+pub fn copy(all: &[Evaluation], folder: &Path) -> Result<()> {
+    let path = folder.join(FILE);
+    let lines = all.iter().map(serde_json::to_string).collect::<std::result::Result<Vec<_>, _>>();
+    let lines = lines.map_err(|error| Error::file(&path, error))?;
+    std::fs::write(&path, lines.join("\n") + "\n").map_err(|error| Error::file(&path, error))
 }
 
 /// Date and time of seconds since 1970, UTC (Hinnant's algorithm for the Gregorian calendar).
@@ -104,7 +115,13 @@ mod tests {
         let first = Evaluation::now("data", "split", &plan);
         assert_eq!(first.clone().append(folder.path()).expect("written"), std::slice::from_ref(&first));
         let second = Evaluation::now("data", "other", &plan);
-        assert_eq!(second.clone().append(folder.path()).expect("written"), [first, second]);
+        let file = folder.path().join("frames.parquet");
+        let all = second.clone().append(&file).expect("written");
+        assert_eq!(all, [first, second], "beside a file as in a folder");
+        let report = tempfile::tempdir().expect("a folder");
+        copy(&all, report.path()).expect("written");
+        let text = |folder: &Path| std::fs::read_to_string(folder.join(FILE)).expect("the record");
+        assert_eq!(text(report.path()), text(folder.path()));
         std::fs::write(folder.path().join(FILE), "erased\n").expect("written");
         let again = Evaluation::now("data", "split", &plan);
         assert!(again.append(folder.path()).is_err(), "a record that cannot be read is not written over");

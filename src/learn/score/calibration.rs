@@ -1,4 +1,4 @@
-//! Whether probabilities mean what they say: Brier score, expected calibration error, reliability.
+//! Whether probabilities mean what they say: expected calibration error, reliability.
 
 use serde::Serialize;
 
@@ -11,14 +11,6 @@ pub struct Bin {
     pub happened: f64,
     /// Items.
     pub count: usize,
-}
-
-/// Mean squared difference of probability and outcome (Brier,
-/// doi:10.1175/1520-0493(1950)078<0001:VOFEIT>2.0.CO;2). NaN without items.
-#[must_use]
-pub fn brier(scored: &[(f64, bool)]) -> f64 {
-    let sum: f64 = scored.iter().map(|&(p, y)| (p - f64::from(u8::from(y))).powi(2)).sum();
-    sum / scored.len() as f64
 }
 
 /// Reliability diagram over at most `bins` bins of equal mass, in order of probability.
@@ -53,7 +45,6 @@ mod tests {
     #[test]
     fn four_items_in_two_bins() {
         let scored = [(0.9, true), (0.1, false), (0.3, true), (0.7, false)];
-        assert!((brier(&scored) - (0.01 + 0.01 + 0.49 + 0.49) / 4.0).abs() < 1e-12);
         let bins = reliability(&scored, 2);
         assert_eq!((bins.len(), bins[0].count, bins[0].happened), (2, 2, 0.5));
         assert!((bins[0].said - 0.2).abs() < 1e-12 && (bins[1].said - 0.8).abs() < 1e-12);

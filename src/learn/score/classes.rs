@@ -46,6 +46,17 @@ impl Confusion {
         (occurs + predicted > 0.0).then(|| 2.0 * right / (occurs + predicted))
     }
 
+    /// Mean F1 over given classes; NaN where one of them does not occur. Of fixed classes, so that resamples
+    /// and methods are measured alike: what is taken for a class that never occurs is missed elsewhere.
+    #[must_use]
+    pub fn macro_f1_of(&self, classes: &[usize]) -> f64 {
+        let f1 = |class: &usize| {
+            let occurs: f64 = self.counts[*class].iter().sum();
+            self.f1(*class).filter(|_| occurs > 0.0).unwrap_or(f64::NAN)
+        };
+        classes.iter().map(f1).sum::<f64>() / classes.len() as f64
+    }
+
     /// Mean F1 over the classes that occur or are predicted; NaN without any.
     #[must_use]
     pub fn macro_f1(&self) -> f64 {
@@ -71,5 +82,8 @@ mod tests {
         assert!((confusion.macro_f1() - 2.0 / 3.0).abs() < 1e-12);
         confusion.add(0, 2);
         assert_eq!(confusion.f1(2), Some(0.0), "predicted though it does not occur");
+        // Class 0: TP 2, FP 1, FN 2.
+        assert!((confusion.macro_f1_of(&[0, 1]) - 0.5 * (4.0 / 7.0 + 4.0 / 6.0)).abs() < 1e-12);
+        assert!(confusion.macro_f1_of(&[0, 2]).is_nan() && confusion.macro_f1_of(&[]).is_nan());
     }
 }

@@ -70,6 +70,11 @@ impl Ranking {
     /// taken together. NaN without positives.
     #[must_use]
     pub fn auprc(&self, weights: &[f64]) -> f64 {
+        precision_within(std::slice::from_ref(self), weights)
+    }
+
+    /// The area under the precision-recall curve times the positives, and these.
+    fn precision(&self, weights: &[f64]) -> (f64, f64) {
         let weight = |item: &Item| weights[item.unit as usize];
         let positives: f64 = self.items.iter().filter(|i| i.yes).map(weight).sum();
         let (mut right, mut all, mut area) = (0.0, 0.0, 0.0);
@@ -81,8 +86,18 @@ impl Ranking {
                 area += found * right / all;
             }
         }
-        if positives > 0.0 { area / positives } else { f64::NAN }
+        (area, positives)
     }
+}
+
+/// Units with a positive or with a negative, whichever are fewer: what an area within strata rests on.
+#[must_use]
+pub fn units(strata: &[Ranking]) -> usize {
+    let of = |yes: bool| {
+        let items = strata.iter().filter(|s| s.is_mixed()).flat_map(|s| &s.items);
+        items.filter(|i| i.yes == yes).map(|i| i.unit).collect::<std::collections::BTreeSet<u32>>().len()
+    };
+    of(true).min(of(false))
 }
 
 /// AUROC where only items of one stratum are compared: the mean over strata with both outcomes, weighted
@@ -94,6 +109,15 @@ pub fn within(strata: &[Ranking], weights: &[f64]) -> f64 {
         .map(|s| s.pairs(weights))
         .fold((0.0, 0.0), |(a, b), (right, pairs)| (a + right, b + pairs));
     if pairs > 0.0 { right / pairs } else { f64::NAN }
+}
+
+/// Area under the precision-recall curve where only items of one stratum are compared: the mean weighted by
+/// positives. NaN without any.
+#[must_use]
+pub fn precision_within(strata: &[Ranking], weights: &[f64]) -> f64 {
+    let all = strata.iter().map(|s| s.precision(weights));
+    let (area, positives) = all.fold((0.0, 0.0), |(a, b), (area, positives)| (a + area, b + positives));
+    if positives > 0.0 { area / positives } else { f64::NAN }
 }
 
 /// Area under the ROC curve of items that count once each.
@@ -119,6 +143,13 @@ mod tests {
         assert!((auprc(&scored) - 0.75).abs() < 1e-12);
         assert!(auroc(&scored[..1]).is_nan() && auprc(&scored[1..2]).is_nan());
         assert_eq!(auroc(&[(f64::NAN, true), (0.2, true), (0.1, false)]), 1.0, "no score, no item");
+    }
+
+    #[test]
+    fn an_area_rests_on_the_rarer_outcome_of_strata_that_have_both() {
+        let mixed = Ranking::new([(0.9, true, 0), (0.8, true, 0), (0.1, false, 1), (0.2, false, 2)]);
+        let pure = Ranking::new([(0.9, true, 3)]);
+        assert_eq!((units(&[mixed, pure]), units(&[])), (1, 0));
     }
 
     #[test]
