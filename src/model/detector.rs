@@ -3,7 +3,7 @@
 //! Enters: windows. Leaves: scores. Lives on the inference thread. Each interface has a stream of its
 //! own; from window to window only the new rows are standardised and pushed. After dropped windows the
 //! rows in between come from the next window, so that a drop does not change later scores; after a
-//! pause longer than the window, or a restart, the stream begins anew with the window at hand.
+//! pause longer than the window the stream begins anew with the window at hand.
 
 use std::path::Path;
 
@@ -13,6 +13,7 @@ use super::{Model, meta::Meta};
 use crate::config::{DetectorKind, FixConfig, ModelSpec};
 use crate::decision::Score;
 use crate::error::{Error, Result};
+use crate::restart::{Decoder, Encoder};
 use crate::units::UnitStyle;
 use crate::window::{Settings, WindowMessage};
 use crate::worker::Detector;
@@ -269,10 +270,27 @@ impl Detector for Learned {
         Score { score: p_warning, p_warning, p_states, ood_p: f64::NAN }
     }
 
-    fn restart(&mut self) {
-        for interface in &mut self.interfaces {
-            interface.last = None;
+    fn encode(&self, out: &mut Encoder) {
+        out.u64(self.interfaces.len() as u64);
+        for interface in &self.interfaces {
+            out.bool(interface.last.is_some());
+            out.u64(interface.last.unwrap_or(0));
+            interface.stream.encode(out);
         }
+    }
+
+    fn decode(&mut self, input: &mut Decoder<'_>) -> Result<()> {
+        let (here, saved) = (self.interfaces.len(), input.u64()?);
+        if saved != here as u64 {
+            return Err(Error::State(format!("interfaces = {saved} when it was saved, {here} now")));
+        }
+        for interface in &mut self.interfaces {
+            let any = input.bool()?;
+            let last = input.u64()?;
+            interface.last = any.then_some(last);
+            interface.stream.decode(input)?;
+        }
+        Ok(())
     }
 }
 
