@@ -101,6 +101,7 @@ fn model(encoder: EncoderSpec) -> foreshock::Result<Model> {
         window: WINDOW,
         sample_ps: 0.1,
         settings: None,
+        measured: None,
         target: None,
         calibration: Calibration::none(3),
         alarm: None,

@@ -25,6 +25,7 @@ fn config(mode: Mode, record: Option<&Path>) -> FixConfig {
         window: 16,
         model: ModelSpec::None,
         detector: DetectorKind::Cusum,
+        model_unasked: false,
         warn: None,
         persist: 3,
         halt: Halt::No,

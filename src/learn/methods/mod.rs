@@ -143,6 +143,7 @@ fn model(
         window: set.window,
         sample_ps: set.sample_ps,
         settings: set.settings.clone(),
+        measured: None,
         target: warns.then_some(Target { horizon_ps: set.horizon.horizon_ps, gap_ps: set.horizon.gap_ps }),
         calibration: Calibration::none(set.classes.len()),
         alarm: None,

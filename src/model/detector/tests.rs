@@ -28,6 +28,7 @@ fn meta(kind: Kind, inputs: Inputs) -> Meta {
         window: 64,
         sample_ps: 0.1,
         settings: Some(settings()),
+        measured: None,
         target: Some(Target { horizon_ps: 10.0, gap_ps: 1.0 }),
         calibration: Calibration::none(3),
         alarm: None,
