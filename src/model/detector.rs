@@ -3,7 +3,7 @@
 //! Enters: windows. Leaves: scores. Lives on the inference thread. Each interface has a stream of its
 //! own; from window to window only the new rows are standardised and pushed. After dropped windows the
 //! rows in between come from the next window, so that a drop does not change later scores; after a
-//! pause longer than the window the stream begins anew with the window at hand.
+//! pause longer than the window the stream begins anew with the window at hand. Evaluation does the same.
 
 mod fit;
 
@@ -12,7 +12,8 @@ use std::path::Path;
 pub use fit::{check, introduction, suits};
 
 use super::meta::AlarmLevel;
-use super::stream::{Stream, stream};
+use super::scaler::mostly_undefined;
+use super::stream::{Said, Stream, stream};
 use super::{Model, meta::Meta};
 use crate::config::{DetectorKind, FixConfig, ModelSpec};
 use crate::decision::Score;
@@ -150,7 +151,12 @@ impl Detector for Learned {
             interface.stream.push(&self.row);
         }
         interface.last = Some(window.frame);
-        let said = interface.stream.say();
+        let newest = window.features.row(rows - 1);
+        let said = if mostly_undefined(self.columns.iter().map(|&column| newest[column])) {
+            Said::nothing(self.model.meta.classes.len())
+        } else {
+            interface.stream.say()
+        };
         let p_warning = f64::from(said.warning);
         let p_states = std::array::from_fn(|k| f64::from(said.states[k]));
         Score { score: p_warning, p_warning, p_states, ood_p: f64::NAN }

@@ -265,6 +265,27 @@ fn a_state_of_other_sizes_is_refused() {
 }
 
 #[test]
+fn a_row_that_is_mostly_undefined_has_no_score_and_is_not_forgotten() {
+    let windows = windows();
+    for model in models() {
+        let mut whole = Learned::new(model.clone(), &settings()).expect("fits");
+        let columns = whole.columns.clone();
+        let without = |window: &WindowMessage, count: usize| {
+            let mut window = window.clone();
+            let newest = window.features.nrows() - 1;
+            columns.iter().take(count).for_each(|&column| window.features[[newest, column]] = f64::NAN);
+            window
+        };
+        assert!(whole.infer(&without(&windows[0], 1)).score.is_finite(), "a third of the columns");
+        let score = whole.infer(&without(&windows[2], 2));
+        assert!(
+            score.score.is_nan() && score.p_warning.is_nan() && score.p_states.iter().all(|p| p.is_nan())
+        );
+        assert!(whole.infer(&windows[4]).score.is_finite());
+    }
+}
+
+#[test]
 fn models_survive_their_file_and_say_what_does_not_fit() {
     let model = models().remove(0);
     let file = tempfile::NamedTempFile::new().expect("a file");

@@ -37,6 +37,12 @@ impl Said {
             warning: warning.map_or(f32::NAN, |z| 1.0 / (1.0 + (-z).exp())),
         }
     }
+
+    /// What is said where too little is defined to say anything.
+    #[must_use]
+    pub fn nothing(classes: usize) -> Self {
+        Self { states: vec![f32::NAN; classes], warning: f32::NAN }
+    }
 }
 
 /// What a model's heads give, before it becomes probabilities.
