@@ -1,19 +1,30 @@
-//! Microseconds per verdict of each kind of model, at the sizes of examples/learn/paper.yaml: one new
-//! row, then a verdict, as in a live run. `make bench-infer`.
+//! Microseconds per verdict of each kind of model, at the sizes of examples/learn/paper.yaml. `make bench-infer`.
 //!
-//! Parameters are arbitrary numbers: time does not depend on them.
+//! * streaming: one new standardised row, then a verdict, as in a live run;
+//! * full window: a reset, all 64 rows, then a verdict: the work of a library that does not stream, to be
+//!   compared with examples/learn/torch_speed.py, which reads out the last frame as well;
+//! * detector: all that the inference thread does with a window, from raw columns to the score.
+//!
+//! Parameters are arbitrary numbers: time does not depend on them, but for trees, which are complete here and
+//! as many as 200 rounds leave at most.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use foreshock::model::Model;
 use foreshock::model::calibration::Calibration;
-use foreshock::model::meta::{FORMAT, Kind, Meta};
+use foreshock::model::detector::Learned;
+use foreshock::model::forest::{Forest, ForestSpec};
+use foreshock::model::meta::{FORMAT, Kind, Meta, Target};
 use foreshock::model::scaler::Scaler;
 use foreshock::model::spec::{EncoderSpec, Inputs, NetworkSpec, Readout};
 use foreshock::model::stream::stream;
 use foreshock::model::summary::NUMBERS;
 use foreshock::model::tensors::Tensors;
+use foreshock::stream::Header;
+use foreshock::window::{Settings, WindowMessage};
+use foreshock::worker::Detector as _;
+use ndarray::Array2;
 
 const COLUMNS: usize = 81;
 const WINDOW: usize = 64;
@@ -34,7 +45,56 @@ fn norm(tensors: &mut Tensors, name: &str, width: usize) {
     tensors.insert(format!("{name}.beta"), &[width], vec![0.0; width]);
 }
 
-fn model(encoder: EncoderSpec) -> foreshock::Result<Model> {
+/// The settings of a fix that has all the columns.
+fn settings() -> Settings {
+    Settings { window: WINDOW, ..Header::example().settings }
+}
+
+fn model(kind: Kind, tensors: Tensors) -> foreshock::Result<Model> {
+    let settings = settings();
+    let meta = Meta {
+        format: FORMAT,
+        name: "bench".into(),
+        kind,
+        columns: settings.window_names(),
+        inputs: Inputs::Both,
+        classes: ["stable", "reconstructing", "unstable"].map(str::to_owned).to_vec(),
+        elements: Vec::new(),
+        window: WINDOW,
+        sample_ps: settings.sample_ps,
+        settings: Some(settings),
+        measured: None,
+        target: Some(Target { horizon_ps: 10.0, gap_ps: 1.0 }),
+        calibration: Calibration::none(3),
+        alarm: None,
+        data_hash: String::new(),
+        series: [0, 0],
+        seed: 1,
+        scores: BTreeMap::new(),
+        licence: "MIT".into(),
+    };
+    let scaler = Scaler { inputs: Inputs::Both, level: vec![[0.0, 1.0]; COLUMNS], shift: vec![1.0; COLUMNS] };
+    Model::new(meta, &scaler, tensors)
+}
+
+fn trees(rounds: usize, depth: usize) -> foreshock::Result<Model> {
+    let spec = ForestSpec { depth, outputs: 4, classes: 3 };
+    let mut forest = Forest::new(spec, vec![0.0; 4]);
+    let features = 2 * COLUMNS * NUMBERS;
+    for tree in 0..4 * rounds {
+        forest.output.push(tree % 4);
+        forest
+            .feature
+            .extend((0..(1 << depth) - 1).map(|split| ((tree * 31 + split * 17) % features) as u32));
+        forest.above.extend(numbers((1 << depth) - 1));
+        forest.leaf.extend(numbers(1 << depth));
+    }
+    let mut tensors = Tensors::default();
+    forest.save(&mut tensors);
+    model(Kind::Forest(spec), tensors)
+}
+
+fn network(encoder: EncoderSpec) -> foreshock::Result<Model> {
     let channels = 2 * COLUMNS;
     let width = encoder.width();
     let mut t = Tensors::default();
@@ -90,54 +150,69 @@ fn model(encoder: EncoderSpec) -> foreshock::Result<Model> {
         readout: Readout::Last,
         dropout: 0.0,
     };
-    let meta = Meta {
-        format: FORMAT,
-        name: "bench".into(),
-        kind: Kind::Network(spec),
-        columns: (0..COLUMNS).map(|k| format!("x{k}")).collect(),
-        inputs: Inputs::Both,
-        classes: ["stable", "reconstructing", "unstable"].map(str::to_owned).to_vec(),
-        elements: Vec::new(),
-        window: WINDOW,
-        sample_ps: 0.1,
-        settings: None,
-        target: None,
-        calibration: Calibration::none(3),
-        alarm: None,
-        data_hash: String::new(),
-        series: [0, 0],
-        seed: 1,
-        scores: BTreeMap::new(),
-        licence: "MIT".into(),
-    };
-    let scaler = Scaler { inputs: Inputs::Both, level: vec![[0.0, 1.0]; COLUMNS], shift: vec![1.0; COLUMNS] };
-    Model::new(meta, &scaler, t)
+    model(Kind::Network(spec), t)
+}
+
+/// Median and 99 % quantile, microseconds, of `times` calls after `warm` others.
+fn time(warm: usize, times: usize, mut call: impl FnMut(usize)) -> [f64; 2] {
+    let mut all: Vec<f64> = (0..warm + times)
+        .map(|k| {
+            let started = Instant::now();
+            call(k);
+            1e6 * started.elapsed().as_secs_f64()
+        })
+        .skip(warm)
+        .collect();
+    all.sort_by(f64::total_cmp);
+    [all[all.len() / 2], all[all.len() * 99 / 100]]
 }
 
 fn main() -> foreshock::Result<()> {
-    let encoders = [
-        ("lstm 48", EncoderSpec::Lstm { width: 48, layers: 1 }),
-        ("tcn 32 x 4", EncoderSpec::Tcn { width: 32, kernel: 3, dilations: vec![1, 2, 4, 8] }),
-        ("transformer 32 x 2", EncoderSpec::Transformer { width: 32, heads: 4, layers: 2 }),
-        ("mlp 64", EncoderSpec::Mlp { width: 64 }),
+    let models = [
+        ("lstm 48", network(EncoderSpec::Lstm { width: 48, layers: 1 })?),
+        ("tcn 32 x 4", network(EncoderSpec::Tcn { width: 32, kernel: 3, dilations: vec![1, 2, 4, 8] })?),
+        ("transformer 32 x 2", network(EncoderSpec::Transformer { width: 32, heads: 4, layers: 2 })?),
+        ("mlp 64", network(EncoderSpec::Mlp { width: 64 })?),
+        ("trees 800 x 4", trees(200, 4)?),
     ];
-    println!("{:20} {:>10} {:>10}  us per verdict", "model", "median", "p99");
-    for (name, encoder) in encoders {
-        let mut stream = stream(&model(encoder)?)?;
-        let rows = numbers(500 * 2 * COLUMNS);
-        let mut times: Vec<f64> = Vec::new();
-        for _ in 0..4 {
-            for row in rows.chunks(2 * COLUMNS) {
-                let started = Instant::now();
-                stream.push(row);
-                std::hint::black_box(stream.say());
-                times.push(1e6 * started.elapsed().as_secs_f64());
-            }
-        }
+    println!("us per verdict:      {:>21} {:>21} {:>21}", "streaming", "full window", "detector");
+    let quantiles = format!("{:>10} {:>10}", "median", "99 %");
+    println!("{:20} {quantiles} {quantiles} {quantiles}", "model");
+    let rows = numbers(500 * 2 * COLUMNS);
+    let rows: Vec<&[f32]> = rows.chunks(2 * COLUMNS).collect();
+    for (name, model) in models {
+        let mut stream = stream(&model)?;
         // The first window fills.
-        times.drain(..WINDOW);
-        times.sort_by(f64::total_cmp);
-        println!("{name:20} {:10.1} {:10.1}", times[times.len() / 2], times[times.len() * 99 / 100]);
+        let streaming = time(WINDOW, 2000, |k| {
+            stream.push(rows[k % rows.len()]);
+            std::hint::black_box(stream.say());
+        });
+        let full = time(10, 300, |k| {
+            stream.reset();
+            for row in rows.iter().cycle().skip(k % rows.len()).take(WINDOW) {
+                stream.push(row);
+            }
+            std::hint::black_box(stream.say());
+        });
+        let mut detector = Learned::new(model, &settings())?;
+        let mut window = WindowMessage {
+            interface: 0,
+            frame: WINDOW as u64,
+            step: 0,
+            time_ps: 0.0,
+            features: Array2::from_shape_fn((WINDOW, COLUMNS), |(i, j)| f64::from(rows[i][j])),
+            capacity: WINDOW,
+            baseline: vec![[0.0, 1.0]; COLUMNS].into(),
+            index: 0.5,
+            cusum: 0.1,
+            top: Vec::new(),
+        };
+        let detector = time(10, 2000, |_| {
+            window.frame += 1;
+            std::hint::black_box(detector.infer(&window));
+        });
+        let numbers = [streaming, full, detector].map(|[median, late]| format!("{median:10.1} {late:10.1}"));
+        println!("{name:20} {}", numbers.join(" "));
     }
     Ok(())
 }

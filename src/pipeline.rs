@@ -31,7 +31,7 @@ use crate::worker::{Answer, Cusum, Detector, Submitted, Worker};
 pub const STALE_SAMPLES: u64 = 10;
 
 const STATE_KIND: &str = "pipeline";
-const STATE_VERSION: u32 = 3;
+const STATE_VERSION: u32 = 4;
 
 /// What the run is, beyond its fix line.
 #[derive(Debug, Clone, PartialEq)]
@@ -393,8 +393,9 @@ impl Pipeline {
         self.timing
     }
 
-    /// The complete state for a restart file, but for a halt: it ends the run that it belongs to. Waits for outstanding verdicts first; alarms among them
-    /// are in the next output.
+    /// The complete state for a restart file, but for a halt: it ends the run that it belongs to. Waits for
+    /// outstanding verdicts first; alarms among them are in the next output. A detector whose thread has
+    /// died has no state to save.
     pub fn serialize(&mut self) -> Vec<u8> {
         let step = self.last.map_or(0, |(_, step)| step);
         let answers = self.worker.drain();
@@ -411,6 +412,9 @@ impl Pipeline {
         out.u64(frame);
         out.i64(step);
         out.u64(self.worker.dropped());
+        let detector = self.worker.save();
+        out.bool(detector.is_some());
+        out.block(&detector.unwrap_or_default());
         out.seal(STATE_KIND, STATE_VERSION)
     }
 
@@ -436,7 +440,11 @@ impl Pipeline {
         let last = (input.u64()?, input.i64()?);
         self.last = sampled.then_some(last);
         self.worker.set_dropped(input.u64()?);
+        let (alive, detector) = (input.bool()?, input.block()?);
         input.finish()?;
+        if alive {
+            self.worker.load(detector)?;
+        }
         self.resumed = sampled;
         Ok(())
     }

@@ -2,7 +2,8 @@
 //!
 //! Enters: a [`Reader`]. Leaves: the verdicts, one by one, and a [`Report`] that says whether they are
 //! the recorded ones bit for bit. Dropped windows and changes of the decision are in the stream, so
-//! also an asynchronous run replays to its own verdicts.
+//! also an asynchronous run replays to its own verdicts. A restart changes nothing but the decision's
+//! settings: all that windows and detector remember is in the restart file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -190,9 +191,6 @@ impl Replay<'_> {
                 self.flush()?;
                 self.decision.set_threshold(threshold)?;
                 self.decision.set_persist(persist)?;
-                if matches!(line, Line::Restart { .. }) {
-                    self.detector.restart();
-                }
                 (self.sink)(Replayed::Other(line))
             }
             Line::Run { .. } | Line::Event { .. } | Line::Halt { .. } => (self.sink)(Replayed::Other(line)),

@@ -53,10 +53,21 @@ impl Encoder {
         }
     }
 
+    /// Appends a count and that many numbers of single precision.
+    pub fn f32s(&mut self, values: &[f32]) {
+        self.u64(values.len() as u64);
+        self.bytes.extend(values.iter().flat_map(|value| value.to_bits().to_le_bytes()));
+    }
+
     /// Appends a text.
     pub fn text(&mut self, value: &str) {
-        self.u64(value.len() as u64);
-        self.bytes.extend_from_slice(value.as_bytes());
+        self.block(value.as_bytes());
+    }
+
+    /// Appends a count and that many bytes, such as a sealed block.
+    pub fn block(&mut self, bytes: &[u8]) {
+        self.u64(bytes.len() as u64);
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Closes the block: magic, kind, version, length, checksum, then everything appended.
@@ -163,14 +174,37 @@ impl<'a> Decoder<'a> {
         (0..count).map(|_| self.f64()).collect()
     }
 
+    /// Fills `values` with the next counted numbers of single precision.
+    ///
+    /// # Errors
+    /// As [`Decoder::u64`], and when there are more or fewer of them.
+    pub fn f32s(&mut self, values: &mut [f32]) -> Result<()> {
+        let count = self.count(4)?;
+        if count != values.len() {
+            return Err(Error::State(format!("{count} numbers, expected {}", values.len())));
+        }
+        let (words, _) = self.take(4 * count)?.as_chunks::<4>();
+        for (value, word) in values.iter_mut().zip(words) {
+            *value = f32::from_bits(u32::from_le_bytes(*word));
+        }
+        Ok(())
+    }
+
     /// The next text.
     ///
     /// # Errors
     /// As [`Decoder::u64`], and for bytes that are not UTF-8.
     pub fn text(&mut self) -> Result<String> {
+        String::from_utf8(self.block()?.to_vec()).map_err(|_| Error::State("text is not UTF-8".to_owned()))
+    }
+
+    /// The next counted bytes.
+    ///
+    /// # Errors
+    /// As [`Decoder::u64`].
+    pub fn block(&mut self) -> Result<&'a [u8]> {
         let count = self.count(1)?;
-        String::from_utf8(self.take(count)?.to_vec())
-            .map_err(|_| Error::State("text is not UTF-8".to_owned()))
+        self.take(count)
     }
 
     /// The next count of items that take at least `item_bytes` each: a damaged count cannot make the
@@ -216,6 +250,8 @@ mod tests {
         out.bool(true);
         out.f64s(&[1.5, f64::NAN, -0.0, f64::MIN_POSITIVE]);
         out.text("thickness");
+        out.f32s(&[0.1, f32::NAN, -0.0]);
+        out.block(&[1, 2]);
         out.seal("test", 2)
     }
 
@@ -229,6 +265,10 @@ mod tests {
         let bits: Vec<u64> = input.f64s().expect("f64s").into_iter().map(f64::to_bits).collect();
         assert_eq!(bits, [1.5, f64::NAN, -0.0, f64::MIN_POSITIVE].map(f64::to_bits));
         assert_eq!(input.text().expect("text"), "thickness");
+        let mut singles = [0.0; 3];
+        input.f32s(&mut singles).expect("f32s");
+        assert_eq!(singles.map(f32::to_bits), [0.1, f32::NAN, -0.0].map(f32::to_bits));
+        assert_eq!(input.block().expect("block"), [1, 2]);
         input.finish().expect("nothing left");
     }
 

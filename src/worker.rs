@@ -6,7 +6,8 @@
 //! One thread named `foreshock-infer` owns the detector. Windows go through a bounded channel and
 //! answers come back in the order of submission. [`Worker::submit`] never blocks: when the queue is
 //! full the window's inference is skipped and counted. [`Worker::submit_blocking`] and
-//! [`Worker::drain`] wait, for room and for the answers to everything submitted. A panic in the detector ends the thread, not the process:
+//! [`Worker::drain`] wait, for room and for the answers to everything submitted. [`Worker::save`] and
+//! [`Worker::load`] take their turn in the same channel and wait for the thread. A panic in the detector ends the thread, not the process:
 //! every later call reports [`Worker::dead`] and none of them waits.
 //!
 //! # Shutdown
@@ -23,10 +24,14 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded, unbounded};
 
 use crate::decision::Score;
 use crate::error::{Error, Result};
+use crate::restart::{Decoder, Encoder};
 use crate::window::WindowMessage;
 
 /// Windows that may wait for the thread.
 pub const QUEUE: usize = 8;
+
+/// Version of a detector's saved state.
+const STATE_VERSION: u32 = 1;
 
 /// What scores windows. Implementations live on the inference thread.
 pub trait Detector: Send {
@@ -45,9 +50,17 @@ pub trait Detector: Send {
         true
     }
 
-    /// The run continues from a restart file: what was seen before is not known any more, as in a new
-    /// process. Detectors without memory of their own have nothing to forget.
-    fn restart(&mut self) {}
+    /// Saves what later scores depend on beside their windows. Detectors without memory of their own have
+    /// nothing to save.
+    fn encode(&self, _out: &mut Encoder) {}
+
+    /// Replaces that by what a detector of the same kind and model saved.
+    ///
+    /// # Errors
+    /// [`Error::State`] when it does not fit.
+    fn decode(&mut self, _input: &mut Decoder<'_>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// The model-free detector: the CUSUM on the instability index over its alarm level. Its state lives
@@ -93,7 +106,15 @@ pub enum Submitted {
     Dead,
 }
 
-type Job = (WindowMessage, Instant);
+/// What the thread is asked for.
+enum Job {
+    /// To score a window that was submitted then.
+    Score(Box<WindowMessage>, Instant),
+    /// To save the detector's state.
+    Save(Sender<Vec<u8>>),
+    /// To continue from a saved one.
+    Load(Vec<u8>, Sender<Result<()>>),
+}
 
 /// Handle of the inference thread.
 #[derive(Debug)]
@@ -136,7 +157,7 @@ impl Worker {
     /// Queues a window; never blocks.
     pub fn submit(&mut self, window: WindowMessage) -> Submitted {
         let Some(jobs) = self.jobs.as_ref().filter(|_| self.dead.is_none()) else { return Submitted::Dead };
-        match jobs.try_send((window, Instant::now())) {
+        match jobs.try_send(Job::Score(Box::new(window), Instant::now())) {
             Ok(()) => {
                 self.outstanding += 1;
                 Submitted::Queued
@@ -153,7 +174,7 @@ impl Worker {
     /// it, a caller has exactly the verdicts on its own windows.
     pub fn submit_blocking(&mut self, window: WindowMessage) -> Submitted {
         let Some(jobs) = self.jobs.as_ref().filter(|_| self.dead.is_none()) else { return Submitted::Dead };
-        match jobs.send((window, Instant::now())) {
+        match jobs.send(Job::Score(Box::new(window), Instant::now())) {
             Ok(()) => {
                 self.outstanding += 1;
                 Submitted::Queued
@@ -185,6 +206,25 @@ impl Worker {
             }
         }
         answers
+    }
+
+    /// The detector's state after everything submitted, as a sealed block; `None` when the thread has died.
+    pub fn save(&self) -> Option<Vec<u8>> {
+        let (reply, state) = bounded(1);
+        self.jobs.as_ref()?.send(Job::Save(reply)).ok()?;
+        state.recv().ok()
+    }
+
+    /// Continues from a state that [`Worker::save`] gave.
+    ///
+    /// # Errors
+    /// [`Error::State`] when it does not fit the detector, or the thread has died.
+    pub fn load(&self, state: &[u8]) -> Result<()> {
+        let died = || Error::State("cannot be taken up: the inference thread has died".to_owned());
+        let (reply, outcome) = bounded(1);
+        let jobs = self.jobs.as_ref().ok_or_else(died)?;
+        jobs.send(Job::Load(state.to_vec(), reply)).map_err(|_| died())?;
+        outcome.recv().map_err(|_| died())?
     }
 
     /// Why the thread has died, if it has.
@@ -247,10 +287,24 @@ fn serve(
     reply: &Sender<std::result::Result<Answer, String>>,
     stop: &AtomicBool,
 ) {
-    while let Ok((window, submitted)) = queue.recv() {
+    while let Ok(job) = queue.recv() {
         if stop.load(Ordering::Relaxed) {
             return;
         }
+        let (window, submitted) = match job {
+            Job::Score(window, submitted) => (*window, submitted),
+            // Whoever asked may have gone.
+            Job::Save(reply) => {
+                let mut out = Encoder::new();
+                detector.encode(&mut out);
+                let _ = reply.send(out.seal(detector.name(), STATE_VERSION));
+                continue;
+            }
+            Job::Load(state, reply) => {
+                let _ = reply.send(load(detector.as_mut(), &state));
+                continue;
+            }
+        };
         let queue_s = submitted.elapsed().as_secs_f64();
         let started = Instant::now();
         // Unwind safety: after a panic the detector is never used again.
@@ -278,6 +332,12 @@ fn serve(
             return;
         }
     }
+}
+
+fn load(detector: &mut dyn Detector, state: &[u8]) -> Result<()> {
+    let mut input = Decoder::open(state, detector.name(), STATE_VERSION)?;
+    detector.decode(&mut input)?;
+    input.finish()
 }
 
 #[cfg(test)]
@@ -393,6 +453,53 @@ pub(crate) mod tests {
         worker.shutdown();
         worker.shutdown();
         assert_eq!(worker.dead(), Some(message.as_str()));
+    }
+
+    #[test]
+    fn a_state_is_that_after_everything_submitted() {
+        /// Remembers how many windows it saw.
+        struct Counting(u64);
+
+        impl Detector for Counting {
+            fn name(&self) -> &'static str {
+                "counting"
+            }
+
+            fn threshold(&self) -> f64 {
+                1.0
+            }
+
+            fn infer(&mut self, window: &WindowMessage) -> Score {
+                self.0 += 1;
+                Score { score: self.0 as f64, ..Cusum.infer(window) }
+            }
+
+            fn encode(&self, out: &mut Encoder) {
+                out.u64(self.0);
+            }
+
+            fn decode(&mut self, input: &mut Decoder<'_>) -> Result<()> {
+                self.0 = input.u64()?;
+                Ok(())
+            }
+        }
+        let mut first = worker(Counting(0));
+        for frame in 0..5 {
+            first.submit_blocking(window(frame));
+        }
+        let state = first.save().expect("alive");
+        let mut second = worker(Counting(0));
+        second.load(&state).expect("its own state");
+        second.submit_blocking(window(5));
+        assert_eq!(second.drain()[0].score.score, 6.0);
+        let message = worker(Cusum).load(&state).expect_err("another detector").to_string();
+        assert!(message.contains("'counting' where 'cusum'"), "{message}");
+        assert!(second.load(&state[..state.len() - 1]).is_err());
+        let mut dead = worker(Panicking(0));
+        dead.submit_blocking(window(0));
+        dead.drain();
+        assert_eq!(dead.save(), None);
+        assert!(dead.load(&state).is_err());
     }
 
     #[test]

@@ -104,6 +104,7 @@ fn model() -> Model {
         window: 64,
         sample_ps: 0.1,
         settings: None,
+        measured: None,
         target: None,
         calibration: Calibration::none(3),
         alarm: None,

@@ -135,6 +135,9 @@ pub struct FixConfig {
     pub model: ModelSpec,
     /// Who speaks the verdict.
     pub detector: DetectorKind,
+    /// Whether the model is the default where it suits, which nobody asked for; no setting of its own.
+    #[serde(skip)]
+    pub model_unasked: bool,
     /// Warning threshold; `None` is `auto`.
     pub warn: Option<f64>,
     /// Consecutive windows over the threshold before an alarm.

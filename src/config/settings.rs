@@ -9,6 +9,7 @@ use crate::elements;
 use crate::error::Error;
 use crate::model::detector;
 use crate::units::UnitStyle;
+use crate::window::{MAX_WINDOW, MIN_WINDOW};
 
 /// Most frames the flight recorder keeps.
 const MAX_BLACKBOX_FRAMES: u64 = 10_000;
@@ -36,6 +37,7 @@ impl FixConfig {
             window: 64,
             model: ModelSpec::None,
             detector: DetectorKind::Cusum,
+            model_unasked: false,
             warn: None,
             persist: 3,
             halt: Halt::No,
@@ -103,6 +105,7 @@ pub(super) fn build(
             None => ArgError::fix(EVERY_WORD, &fault.message),
         }
     })?;
+    let unasked = model.is_none() && detector.is_none();
     (config.model, config.detector) =
         model_and_detector(model, detector, &config, context).map_err(|fault| {
             match Keyword::parse(&fault.keyword).and_then(find) {
@@ -111,6 +114,7 @@ pub(super) fn build(
                 None => ArgError::fix(STYLE_WORD, &fault.message),
             }
         })?;
+    config.model_unasked = unasked && config.detector == DetectorKind::Model;
     Ok(config)
 }
 
@@ -144,7 +148,10 @@ impl Draft {
                 config.baseline_length = time(given, 1, "baseline LENGTH", context)?;
             }
             Keyword::Lag => config.lag = time(given, 0, "lag", context)?,
-            Keyword::Window => config.window = integer(given, 0, "window", 8, 1024)? as usize,
+            Keyword::Window => {
+                let (least, most) = (MIN_WINDOW as u64, MAX_WINDOW as u64);
+                config.window = integer(given, 0, "window", least, most)? as usize;
+            }
             Keyword::Model => self.model = Some(model_spec(given)?),
             Keyword::Detector => {
                 let options = [("model", DetectorKind::Model), ("cusum", DetectorKind::Cusum)];
@@ -403,6 +410,8 @@ mod tests {
         assert_eq!(made(None, None, &config(every(), ["K", "Cl"]), UnitStyle::Metal), cusum);
         let unknown = FixConfig { elements: Vec::new(), ..fitting.clone() };
         assert_eq!(made(None, None, &unknown, UnitStyle::Metal), cusum);
+        let without = FixConfig { stress: Some(false), ..fitting.clone() };
+        assert_eq!(made(None, None, &without, UnitStyle::Metal), cusum);
         let longer = FixConfig { baseline_length: 8.0, ..fitting };
         assert_eq!(made(None, None, &longer, UnitStyle::Metal), cusum);
     }
@@ -427,6 +436,10 @@ mod tests {
         assert_eq!(
             refused(&FixConfig { baseline_start: 3.0, ..fitting.clone() }, UnitStyle::Metal),
             "baseline"
+        );
+        assert_eq!(
+            refused(&FixConfig { stress: Some(false), ..fitting.clone() }, UnitStyle::Metal),
+            "stress"
         );
         assert_eq!(refused(&FixConfig { warn: Some(2.0), ..fitting.clone() }, UnitStyle::Metal), "warn");
         let fault = made(Some(ModelSpec::None), Some(DetectorKind::Model), &fitting, UnitStyle::Metal);

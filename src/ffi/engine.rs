@@ -8,7 +8,7 @@ mod sampling;
 
 use super::bridge::border::{Checked, Host};
 use crate::blackbox::{self, Ring};
-use crate::config::{Context, FixConfig, Halt, modify, parse};
+use crate::config::{Context, DetectorKind, FixConfig, Halt, ModelSpec, modify, parse};
 use crate::decision::Alarm;
 use crate::error::{Error, Result};
 use crate::extractor::{Extractor, Plan};
@@ -247,6 +247,9 @@ impl Engine {
                 self.extractor.replan(plan)?;
                 self.facts.dt = dt;
             }
+            if !self.stress {
+                self.without_stress()?;
+            }
             // A host program may have caught the last run's error.
             self.failure = None;
             self.facts.natoms = natoms as u64;
@@ -264,6 +267,23 @@ impl Engine {
         })
     }
 
+    /// A run without stress, by the fix line or for want of a pair style, which its check could not know: a
+    /// model that reads stress is refused, or was nobody's wish and leaves the word to the CUSUM.
+    fn without_stress(&mut self) -> Result<()> {
+        let fits =
+            crate::model::detector::of(&self.resolved(), self.units, self.facts.dt * self.units.time());
+        if fits.is_err() && self.config.model_unasked && self.pipeline.is_none() {
+            (self.config.model, self.config.detector) = (ModelSpec::None, DetectorKind::Cusum);
+            return Ok(());
+        }
+        fits.map(drop)
+    }
+
+    /// The configuration with what LAMMPS decides of it.
+    fn resolved(&self) -> FixConfig {
+        FixConfig { stress: Some(self.stress), ..self.config.clone() }
+    }
+
     /// Makes rank 0's pipeline once the interfaces are known.
     fn ready_pipeline(&mut self) -> Result<()> {
         if self.facts.rank != 0 || self.pipeline.is_some() {
@@ -277,10 +297,11 @@ impl Engine {
             interfaces: self.extractor.shared().surfaces.len(),
             config: self.config.to_json(),
         };
-        let mut pipeline = Pipeline::new(&self.config, &facts)?;
+        let config = self.resolved();
+        let mut pipeline = Pipeline::new(&config, &facts)?;
         self.log.push(format!("settings: {}", self.config.describe()));
         let (units, steps) = (self.units, self.run.span.1);
-        self.log.push(crate::model::detector::introduction(&self.config, units, facts.dt_ps, steps)?);
+        self.log.push(crate::model::detector::introduction(&config, units, facts.dt_ps, steps)?);
         if let Some(bytes) = self.saved.take() {
             pipeline.deserialize(&bytes)?;
         }

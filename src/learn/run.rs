@@ -1,6 +1,6 @@
 //! One method, one seed: from the data set to the files of its folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -14,15 +14,18 @@ use super::score::alarms::{Level, Trace, quantile, threshold};
 use super::training::{Epoch, Observer};
 use super::verdicts::{Spoken, Verdicts};
 use crate::dataset::Table;
-use crate::dataset::series::hex;
+use crate::dataset::columns::Columns;
+use crate::dataset::series::{RUNS, hex};
 use crate::dataset::target::SLACK_PS;
 use crate::error::{Error, Result};
-use crate::model::meta::AlarmLevel;
+use crate::model::meta::{AlarmLevel, Measured};
 
 /// The model, where there is one.
 pub const MODEL: &str = "model.safetensors";
 /// What was said of validation and test series.
 pub const VERDICTS: &str = "verdicts.safetensors";
+/// Column of the table of runs with the header of each stream.
+const HEADER: &str = "meta:header";
 /// Settings and epochs.
 pub const HISTORY: &str = "training.json";
 
@@ -100,6 +103,7 @@ pub fn run(
     let trained = methods::train(lesson, Some((&checkpoints, &key)), observer)?;
     let Some(verdicts) = trained.verdicts else { return Ok(false) };
     if let Some(mut model) = trained.model {
+        model.meta.measured = measured(&plan.data.path)?;
         model.meta.alarm = alarm_level(&set, &|k| folds[k] == Fold::Calibrate, &verdicts, PERSIST, RATE);
         model.write(&folder.join(MODEL))?;
     }
@@ -118,6 +122,44 @@ pub fn run(
     std::fs::write(&path, text).map_err(|error| Error::file(&path, error))?;
     remove(&checkpoints)?;
     Ok(true)
+}
+
+/// How descriptors were measured in the runs of all data sets at a path, one or a folder of such; `None` where
+/// their headers are not kept or do not say the same.
+fn measured(path: &Path) -> Result<Option<Measured>> {
+    let mut common = None;
+    for file in tables_of_runs(path, 2)? {
+        let table = Columns::read(&file)?;
+        let Some(headers) = table.get(HEADER) else { return Ok(None) };
+        for text in headers.texts() {
+            let header: serde_json::Value =
+                serde_json::from_str(&text).map_err(|error| Error::file(&file, error))?;
+            let here = Measured::of(&header["config"]);
+            if here.is_none() || common.is_some_and(|common| Some(common) != here) {
+                return Ok(None);
+            }
+            common = here;
+        }
+    }
+    Ok(common)
+}
+
+/// The tables of runs beside a path, in it, and in folders in it down to `depth`: shards in data sets.
+fn tables_of_runs(path: &Path, depth: usize) -> Result<Vec<PathBuf>> {
+    if !path.is_dir() {
+        return Ok(Some(path.with_file_name(RUNS)).filter(|file| file.is_file()).into_iter().collect());
+    }
+    let mut tables: Vec<PathBuf> = Some(path.join(RUNS)).filter(|file| file.is_file()).into_iter().collect();
+    if depth > 0 {
+        for entry in std::fs::read_dir(path).map_err(|error| Error::file(path, error))? {
+            let folder = entry.map_err(|error| Error::file(path, error))?.path();
+            // A shard that is being written has another name.
+            if folder.is_dir() && folder.extension().is_none_or(|extension| extension != "part") {
+                tables.extend(tables_of_runs(&folder, depth - 1)?);
+            }
+        }
+    }
+    Ok(tables)
 }
 
 fn remove(folder: &Path) -> Result<()> {
@@ -182,6 +224,7 @@ pub fn alarm_level(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::columns::Column;
     use crate::learn::replicas::tests::{constant, data, series};
 
     #[test]
@@ -199,5 +242,28 @@ mod tests {
         assert_eq!((found.stable_runs, found.false_alarms), (2, 0));
         assert_eq!((found.threshold, found.rate), (0.75_f64.next_up(), 1.0 / 3.0));
         assert_eq!(found.exposure_ps, 59.0);
+    }
+
+    #[test]
+    fn what_all_headers_say_of_the_measurement_goes_into_the_model() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let shard = |name: &str, configs: &[serde_json::Value]| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(&path).expect("a folder");
+            let mut table = Columns::default();
+            let headers = configs.iter().map(|config| serde_json::json!({"config": config}).to_string());
+            table.push(HEADER, Column::Text(headers.collect()));
+            table.write(&path.join(RUNS)).expect("written");
+        };
+        let found = || measured(folder.path()).expect("readable");
+        assert_eq!(found(), None, "no data set");
+        let usual = serde_json::json!({"region": 8.0, "cutoff": "auto"});
+        shard("data/shard-000", &[usual.clone(), usual.clone()]);
+        shard("more/shard-000", std::slice::from_ref(&usual));
+        assert_eq!(found(), Some(Measured { region_angstrom: 8.0, cutoff_auto: true }));
+        shard("more/shard-001.part", &[serde_json::json!({})]);
+        assert!(found().is_some(), "not finished");
+        shard("more/shard-001", &[usual, serde_json::json!({"region": 9.0, "cutoff": "auto"})]);
+        assert_eq!(found(), None, "not the same");
     }
 }

@@ -127,8 +127,9 @@ impl Scored {
                 .zip(&spoken.said)
                 .filter(|(frame, _)| (*frame * set.every).is_multiple_of(thin))
                 .map(|(&frame, said)| Point {
-                    state: one.state[frame],
-                    warning: one.warning[frame],
+                    // Nothing was said of a row that is mostly undefined.
+                    state: one.state[frame].filter(|_| !said.states.iter().any(|p| p.is_nan())),
+                    warning: one.warning[frame].filter(|_| !said.warning.is_nan()),
                     p_states: said.states.clone(),
                     p_warning: f64::from(said.warning),
                     time_ps: one.time_ps[frame],

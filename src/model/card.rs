@@ -1,5 +1,7 @@
 //! What a model says about itself, in words: for `foreshock model show` and for reports.
 
+use std::fmt::Write as _;
+
 use super::Model;
 use super::meta::Kind;
 
@@ -21,13 +23,17 @@ impl Model {
             ("window", format!("{} frames of {} ps", meta.window, meta.sample_ps)),
         ];
         if let Some(settings) = &meta.settings {
-            let text = format!(
+            let mut text = format!(
                 "reference {} ps, baseline {} + {} ps, lag {} ps",
                 settings.reference_ps,
                 settings.baseline_start_ps,
                 settings.baseline_length_ps,
                 settings.lag_ps
             );
+            if let Some(measured) = meta.measured {
+                let cutoff = if measured.cutoff_auto { "auto" } else { "given" };
+                let _ = write!(text, ", region {} angstrom, cutoff {cutoff}", measured.region_angstrom);
+            }
             card.push(("fix", text));
         }
         if let Some(target) = &meta.target {

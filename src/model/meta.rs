@@ -50,6 +50,29 @@ pub struct Target {
     pub gap_ps: f64,
 }
 
+/// How the fix measured the descriptors of the training runs, beyond its [`Settings`].
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Half-width of the interfacial region, angstrom.
+    #[serde(rename = "region")]
+    pub region_angstrom: f64,
+    /// Whether neighbour cutoffs were found by the fix itself (*cutoff auto*).
+    pub cutoff_auto: bool,
+}
+
+impl Measured {
+    /// From the configuration in a stream's header; `None` where it does not say.
+    #[must_use]
+    pub fn of(config: &serde_json::Value) -> Option<Self> {
+        let cutoff = &config["cutoff"];
+        let cutoff_auto = *cutoff == "auto";
+        if !cutoff_auto && !cutoff["pairs"].is_array() {
+            return None;
+        }
+        Some(Self { region_angstrom: config["region"].as_f64()?, cutoff_auto })
+    }
+}
+
 /// A model's description.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
@@ -76,6 +99,9 @@ pub struct Meta {
     pub sample_ps: f64,
     /// How the fix was set in the training runs; `None` for series that it did not record.
     pub settings: Option<Settings>,
+    /// How descriptors were measured in them, where all of them say the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// What the warning means.
     pub target: Option<Target>,
     /// What is done to logits before they become probabilities.

@@ -21,9 +21,13 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Result};
+use crate::window::{MAX_WINDOW, MIN_WINDOW};
 use meta::{FORMAT, Kind, Meta};
 use scaler::Scaler;
 use tensors::Tensors;
+
+/// Most frames of a window of series that the fix did not record: a damaged file must not ask for any memory.
+const LONGEST_SERIES: usize = 1 << 16;
 
 /// Name of the metadata entry of a model file.
 pub const ENTRY: &str = "foreshock";
@@ -111,8 +115,14 @@ impl Model {
 
     fn check(&self) -> Result<()> {
         let meta = &self.meta;
-        if meta.window == 0 || meta.columns.is_empty() || meta.classes.is_empty() {
-            return Err(Error::Limit("a model without window, columns or classes".to_owned()));
+        if meta.columns.is_empty() || meta.classes.is_empty() {
+            return Err(Error::Limit("a model without columns or classes".to_owned()));
+        }
+        // A model for the fix has a window of the fix; one of tables from elsewhere may see whole series.
+        let windows = if meta.settings.is_some() { MIN_WINDOW..=MAX_WINDOW } else { 1..=LONGEST_SERIES };
+        if !windows.contains(&meta.window) {
+            let expected = format!("{} to {} frames", windows.start(), windows.end());
+            return Err(Error::input("window of the model", meta.window, expected));
         }
         let (channels, classes) = match &meta.kind {
             Kind::Network(spec) => {
@@ -130,5 +140,21 @@ impl Model {
         }
         meta.calibration.check(classes)?;
         stream::stream(self).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_that_no_fix_has_is_refused() {
+        let model = detector::builtin().expect("a model");
+        for window in [0, MIN_WINDOW - 1, MAX_WINDOW + 1, 1_000_000_000_000_000_000] {
+            let meta = Meta { window, ..model.meta.clone() };
+            let error = Model::new(meta, &model.scaler, model.tensors.clone()).expect_err("refused");
+            let expected = format!("window of the model = '{window}': expected 8 to 1024 frames");
+            assert_eq!(error.to_string(), expected);
+        }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A level is (value - mean) / deviation over the training set. A shift is the difference from the
 //! run's own baseline over its deviation in the training set. Never the statistics of the window: that
-//! would throw the level away. Clipped to +-8; what is undefined becomes 0, the mean.
+//! would throw the level away. Clipped to +-8; what is undefined becomes 0, the mean. A row that is mostly
+//! undefined would pass for an average one: there a model says nothing ([`mostly_undefined`]).
 
 use super::spec::Inputs;
 use super::tensors::Tensors;
@@ -10,6 +11,13 @@ use crate::error::Result;
 
 /// Largest standardised value.
 pub const CLIP: f32 = 8.0;
+
+/// Whether more than half of a row's values are undefined.
+#[must_use]
+pub fn mostly_undefined(values: impl ExactSizeIterator<Item = f64>) -> bool {
+    let all = values.len();
+    2 * values.filter(|value| value.is_nan()).count() > all
+}
 
 /// Statistics of the training set.
 #[derive(Debug, Clone, PartialEq)]

@@ -25,6 +25,7 @@ fn config(mode: Mode, record: Option<&Path>) -> FixConfig {
         window: 16,
         model: ModelSpec::None,
         detector: DetectorKind::Cusum,
+        model_unasked: false,
         warn: None,
         persist: 3,
         halt: Halt::No,
@@ -206,6 +207,45 @@ fn split_at_every_sample_it_continues_bit_for_bit() {
         assert!(same(&output, &expected[t]), "sample {t}: {output:?} is not {:?}", expected[t]);
     }
     assert!(expected[199].verdicts[1].alarm, "the split covers an alarm");
+}
+
+#[test]
+fn a_models_run_cut_in_any_phase_continues_bit_for_bit() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut samples = samples(330);
+    // After a stretch without any value the window fills anew.
+    for sample in &mut samples[200..280] {
+        sample[0].values.fill(f64::NAN);
+    }
+    for (k, model) in crate::model::detector::tests::models().into_iter().enumerate() {
+        let file = folder.path().join(format!("model-{k}.safetensors"));
+        model.write(&file).expect("written");
+        let config = FixConfig {
+            window: 64,
+            model: ModelSpec::File(file),
+            detector: DetectorKind::Model,
+            ..config(Mode::Sync, None)
+        };
+        let new = || Pipeline::new(&config, &facts()).expect("the model fits");
+        let (mut whole, mut part) = (new(), new());
+        let mut cut_in = Vec::new();
+        for (t, sample) in samples.iter().enumerate() {
+            if [3, 40, 76, 77, 90, 170, 250, 284, 285, 286, 287, 300].contains(&t) {
+                cut_in.push(part.shown(sample[0].step).0[0].state);
+                let bytes = part.serialize();
+                part = new();
+                part.deserialize(&bytes).expect("own state");
+            }
+            let expected = whole.push(sample.clone()).expect("valid");
+            let output = part.push(sample.clone()).expect("valid");
+            assert!(same(&output, &expected), "model {k}, sample {t}: {output:?} is not {expected:?}");
+        }
+        for state in [StateCode::Reference, StateCode::Learning, StateCode::Nan, StateCode::Filling] {
+            assert!(cut_in.contains(&state), "{state:?} in {cut_in:?}");
+        }
+        let first = &whole.latest[0];
+        assert!(first.p_warning.is_finite() && first.frame == 329, "{first:?}");
+    }
 }
 
 #[test]
@@ -447,7 +487,7 @@ fn a_models_live_verdicts_are_the_replayed_ones_bit_for_bit() {
             let header = Reader::open(&path).expect("a stream").header().clone();
             assert_eq!(header.model_hash.as_deref(), Some(model.hash.as_str()));
             // Another model in the file's place is noticed.
-            let other = crate::model::detector::tests::models().remove((k + 1) % 3);
+            let other = crate::model::detector::tests::models().remove((k + 1) % 6);
             let elsewhere = folder.path().join("other.safetensors");
             other.write(&elsewhere).expect("written");
             let reader = Reader::open(&path).expect("a stream");

@@ -32,6 +32,8 @@ use level::{Level, Levels};
 
 /// Frames with any value that a window needs before it is judged.
 pub const MIN_WINDOW: usize = 8;
+/// Most frames of a window that a fix line can ask for.
+pub const MAX_WINDOW: usize = 1024;
 /// Descriptors named in an alarm.
 const TOP: usize = 3;
 

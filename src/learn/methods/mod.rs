@@ -23,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::model::Model;
 use crate::model::calibration::Calibration;
 use crate::model::meta::{FORMAT, Kind, Meta, Target};
+use crate::model::scaler::mostly_undefined;
 use crate::model::stream::{Said, Stream, stream};
 use crate::model::tensors::Tensors;
 
@@ -143,6 +144,7 @@ fn model(
         window: set.window,
         sample_ps: set.sample_ps,
         settings: set.settings.clone(),
+        measured: None,
         target: warns.then_some(Target { horizon_ps: set.horizon.horizon_ps, gap_ps: set.horizon.gap_ps }),
         calibration: Calibration::none(set.classes.len()),
         alarm: None,
@@ -155,37 +157,58 @@ fn model(
     let mut model = Model::new(meta, &standardised.scaler, tensors)?;
     let mut stream = stream(&model)?;
     let calibration = calibrate::fit(set, folds, |k, series| {
-        Ok::<_, Error>(at_verdicts(stream.as_mut(), series, &standardised.sequences[k], |s| s.logits()))
+        let sequence = &standardised.sequences[k];
+        Ok::<_, Error>(at_verdicts(stream.as_mut(), set, series, sequence, |s, _| s.logits()))
     })?;
     model.meta.calibration = calibration;
     Model::new(model.meta, &standardised.scaler, model.tensors)
 }
 
-/// What a model says of all series it was not trained on, streamed as the fix streams them.
+/// What a model says of all series it was not trained on, streamed as the fix streams them: of a row of
+/// the fix that is mostly undefined, nothing.
 ///
 /// # Errors
-/// As [`stream`].
+/// As [`stream`], and [`Error::Input`] when columns do not exist.
 pub fn verdicts(model: &Model, set: &Set, folds: &[Fold], standardised: &Standardised) -> Result<Verdicts> {
     let mut stream = stream(model)?;
+    let columns = set.positions(&standardised.columns)?;
+    let unknown = |series: &Prepared, frame: usize| {
+        let row = series.row(frame);
+        set.settings.is_some() && mostly_undefined(columns.iter().map(|&column| f64::from(row[column])))
+    };
     Verdicts::of(set, folds, &mut |k, series| {
-        Ok(at_verdicts(stream.as_mut(), series, &standardised.sequences[k], |s| s.say()))
+        Ok(at_verdicts(stream.as_mut(), set, series, &standardised.sequences[k], |s, frame| {
+            if unknown(series, frame) { Said::nothing(set.classes.len()) } else { s.say() }
+        }))
     })
 }
 
-/// Something of a stream at every judged frame of a series.
+/// Something of a stream at every judged frame of a series. The fix's detector knows the windows of judged
+/// frames and nothing else: after a pause longer than the window it begins anew with the window at hand.
 fn at_verdicts<T>(
     stream: &mut dyn Stream,
+    set: &Set,
     series: &Prepared,
     sequence: &Sequence,
-    of: impl Fn(&mut dyn Stream) -> T,
+    of: impl Fn(&mut dyn Stream, usize) -> T,
 ) -> Vec<T> {
-    stream.reset();
+    // What the fix did not record has no windows: everything is known.
+    let capacity = set.settings.as_ref().map_or(usize::MAX, |settings| settings.window);
     let mut all = Vec::new();
-    for frame in series.first..series.frames() {
-        stream.push(&sequence.inputs[frame * sequence.channels..(frame + 1) * sequence.channels]);
-        if series.judged[frame] {
-            all.push(of(stream));
+    let mut next = None;
+    for frame in series.verdicts() {
+        let window = (frame + 1).saturating_sub(capacity).max(series.first);
+        let first = next.filter(|&next| next >= window).unwrap_or_else(|| {
+            stream.reset();
+            window
+        });
+        for row in sequence.inputs[first * sequence.channels..(frame + 1) * sequence.channels]
+            .chunks_exact(sequence.channels)
+        {
+            stream.push(row);
         }
+        next = Some(frame + 1);
+        all.push(of(stream, frame));
     }
     all
 }

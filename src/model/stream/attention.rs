@@ -1,22 +1,51 @@
 //! Temporal transformer on the window at hand. Attention over a sliding window cannot be continued from
-//! the window before: every layer's past changes when its oldest frame leaves. Only the last block is
-//! spared all frames but the one that is read out.
+//! the window before: every layer's past changes when its oldest frame leaves. What a row is before the
+//! first block's attention depends on itself alone and is kept; the last block is spared all frames but
+//! the one that is read out.
 
 use std::collections::VecDeque;
 
 use super::dense::{Dense, Heads, Norm, Readout, gelu};
+use super::window::count_of_rows;
 use super::{Logits, Stream};
 use crate::error::{Error, Result};
 use crate::model::spec::{self, EncoderSpec, NetworkSpec, alibi_slope};
 use crate::model::tensors::Tensors;
+use crate::restart::{Decoder, Encoder};
 
 struct Block {
     attention_norm: Norm,
-    qkv: Dense,
+    query: Dense,
+    /// Key, then value.
+    key_value: Dense,
     output: Dense,
     feed_norm: Norm,
     feed_in: Dense,
     feed_out: Dense,
+}
+
+/// A frame as the first block's attention takes it.
+struct Row {
+    x: Vec<f32>,
+    query: Vec<f32>,
+    key_value: Vec<f32>,
+}
+
+/// What a verdict is computed in, for all frames of the window.
+struct Work {
+    /// Frames x width.
+    x: Vec<f32>,
+    /// Frames x width.
+    query: Vec<f32>,
+    /// Width x frames: scores of one frame with all others are sums of whole rows.
+    key: Vec<f32>,
+    /// Frames x width.
+    value: Vec<f32>,
+    scores: Vec<f32>,
+    normed: Vec<f32>,
+    mixed: Vec<f32>,
+    /// Key and value of one frame; inner layer of one frame: both twice the width.
+    double: Vec<f32>,
 }
 
 /// The last rows and the parameters.
@@ -26,11 +55,12 @@ pub struct AttentionWindow {
     norm: Norm,
     heads: Heads,
     spec: NetworkSpec,
+    slopes: Vec<f32>,
     width: usize,
-    attention_heads: usize,
     capacity: usize,
-    /// Projected rows, oldest first: what a row is before any block depends on itself alone.
-    rows: VecDeque<Vec<f32>>,
+    /// Oldest first.
+    rows: VecDeque<Row>,
+    work: Work,
 }
 
 impl AttentionWindow {
@@ -42,9 +72,11 @@ impl AttentionWindow {
         let blocks = (0..layers)
             .map(|k| {
                 let name = |part: &str| format!("encoder.Transformer.blocks.{k}.{part}");
+                let qkv = Dense::new(tensors, &name("qkv"), width, 3 * width, true)?;
                 Ok(Block {
                     attention_norm: Norm::new(tensors, &name("attention_norm"), width)?,
-                    qkv: Dense::new(tensors, &name("qkv"), width, 3 * width, true)?,
+                    query: qkv.outputs_of(0..width),
+                    key_value: qkv.outputs_of(width..3 * width),
                     output: Dense::new(tensors, &name("output"), width, width, true)?,
                     feed_norm: Norm::new(tensors, &name("feed_norm"), width)?,
                     feed_in: Dense::new(tensors, &name("feed_in"), width, 2 * width, true)?,
@@ -52,71 +84,111 @@ impl AttentionWindow {
                 })
             })
             .collect::<Result<_>>()?;
+        let all = || vec![0.0; capacity * width];
         Ok(Self {
             input: Dense::new(tensors, "encoder.Transformer.input", spec.channels, width, true)?,
             blocks,
             norm: Norm::new(tensors, "encoder.Transformer.norm", width)?,
             heads: Heads::new(tensors, spec)?,
             spec: spec.clone(),
+            slopes: (0..heads).map(|head| alibi_slope(head, heads)).collect(),
             width,
-            attention_heads: heads,
             capacity,
             rows: VecDeque::with_capacity(capacity),
+            work: Work {
+                x: all(),
+                query: all(),
+                key: all(),
+                value: all(),
+                scores: vec![0.0; capacity],
+                normed: vec![0.0; width],
+                mixed: vec![0.0; width],
+                double: vec![0.0; 2 * width],
+            },
         })
     }
 
-    /// One block on all rows; gives rows `from..`.
-    fn block(&self, block: &Block, x: &[Vec<f32>], from: usize) -> Vec<Vec<f32>> {
-        let (width, heads) = (self.width, self.attention_heads);
-        let depth = width / heads;
+    /// Completes a row whose `x` is set.
+    fn prepare(&mut self, row: &mut Row) {
+        let block = &self.blocks[0];
+        self.work.normed.copy_from_slice(&row.x);
+        block.attention_norm.apply(&mut self.work.normed);
+        block.query.set(&self.work.normed, &mut row.query);
+        block.key_value.set(&self.work.normed, &mut row.key_value);
+    }
+
+    fn row(&self) -> Row {
+        let width = self.width;
+        Row { x: vec![0.0; width], query: vec![0.0; width], key_value: vec![0.0; 2 * width] }
+    }
+}
+
+impl Work {
+    /// Keeps key and value of frame `t`, which are one after the other in `double`.
+    fn spread(&mut self, t: usize, frames: usize) {
+        let (key, value) = self.double.split_at(self.normed.len());
+        for (channel, &k) in key.iter().enumerate() {
+            self.key[channel * frames + t] = k;
+        }
+        self.value[t * value.len()..(t + 1) * value.len()].copy_from_slice(value);
+    }
+
+    /// Keys and values of all frames, queries of `from..`.
+    fn project(&mut self, block: &Block, frames: usize, from: usize) {
+        let width = self.normed.len();
+        for t in 0..frames {
+            self.normed.copy_from_slice(&self.x[t * width..(t + 1) * width]);
+            block.attention_norm.apply(&mut self.normed);
+            if t >= from {
+                block.query.set(&self.normed, &mut self.query[t * width..(t + 1) * width]);
+            }
+            block.key_value.set(&self.normed, &mut self.double);
+            self.spread(t, frames);
+        }
+    }
+
+    /// Frames `from..` after a block, in place: keys and values are of before it.
+    fn attend(&mut self, block: &Block, slopes: &[f32], frames: usize, from: usize) {
+        let width = self.normed.len();
+        let depth = width / slopes.len();
         let scale = 1.0 / (depth as f32).sqrt();
-        let qkv: Vec<Vec<f32>> = x
-            .iter()
-            .map(|row| {
-                let mut normed = row.clone();
-                block.attention_norm.apply(&mut normed);
-                let mut out = vec![0.0; 3 * width];
-                block.qkv.set(&normed, &mut out);
-                out
-            })
-            .collect();
-        let mut scores = vec![0.0; x.len()];
-        let mut mixed = vec![0.0; width];
-        let mut hidden = vec![0.0; 2 * width];
-        (from..x.len())
-            .map(|query| {
-                mixed.fill(0.0);
-                for head in 0..heads {
-                    let part = head * depth..(head + 1) * depth;
-                    let q = &qkv[query][part.clone()];
-                    let slope = alibi_slope(head, heads);
-                    for key in 0..=query {
-                        let k = &qkv[key][width + part.start..width + part.end];
-                        let dot: f32 = q.iter().zip(k).map(|(a, b)| a * b).sum();
-                        scores[key] = dot * scale - slope * (query - key) as f32;
-                    }
-                    let most = scores[..=query].iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                    let mut sum = 0.0;
-                    for score in &mut scores[..=query] {
-                        *score = (*score - most).exp();
-                        sum += *score;
-                    }
-                    for key in 0..=query {
-                        let weight = scores[key] / sum;
-                        let v = &qkv[key][2 * width + part.start..2 * width + part.end];
-                        mixed[part.clone()].iter_mut().zip(v).for_each(|(m, v)| *m += weight * v);
+        for t in from..frames {
+            self.mixed.fill(0.0);
+            for (head, slope) in slopes.iter().enumerate() {
+                let scores = &mut self.scores[..=t];
+                for channel in head * depth..(head + 1) * depth {
+                    let q = self.query[t * width + channel];
+                    let keys = &self.key[channel * frames..];
+                    if channel == head * depth {
+                        scores.iter_mut().zip(keys).for_each(|(score, k)| *score = q * k);
+                    } else {
+                        scores.iter_mut().zip(keys).for_each(|(score, k)| *score += q * k);
                     }
                 }
-                let mut row = x[query].clone();
-                block.output.add(&mixed, &mut row);
-                let mut normed = row.clone();
-                block.feed_norm.apply(&mut normed);
-                block.feed_in.set(&normed, &mut hidden);
-                hidden.iter_mut().for_each(|v| *v = gelu(*v));
-                block.feed_out.add(&hidden, &mut row);
-                row
-            })
-            .collect()
+                for (key, score) in scores.iter_mut().enumerate() {
+                    *score = *score * scale - slope * (t - key) as f32;
+                }
+                let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+                let mut sum = 0.0;
+                for score in scores.iter_mut() {
+                    *score = (*score - most).exp();
+                    sum += *score;
+                }
+                let mixed = &mut self.mixed[head * depth..(head + 1) * depth];
+                for (score, value) in scores.iter().zip(self.value.chunks_exact(width)) {
+                    let weight = score / sum;
+                    let value = &value[head * depth..(head + 1) * depth];
+                    mixed.iter_mut().zip(value).for_each(|(m, v)| *m += weight * v);
+                }
+            }
+            let x = &mut self.x[t * width..(t + 1) * width];
+            block.output.add(&self.mixed, x);
+            self.normed.copy_from_slice(x);
+            block.feed_norm.apply(&mut self.normed);
+            block.feed_in.set(&self.normed, &mut self.double);
+            self.double.iter_mut().for_each(|v| *v = gelu(*v));
+            block.feed_out.add(&self.double, x);
+        }
     }
 }
 
@@ -127,23 +199,55 @@ impl Stream for AttentionWindow {
 
     fn push(&mut self, row: &[f32]) {
         let oldest = if self.rows.len() == self.capacity { self.rows.pop_front() } else { None };
-        let mut projected = oldest.unwrap_or_else(|| vec![0.0; self.width]);
-        self.input.set(row, &mut projected);
-        self.rows.push_back(projected);
+        let mut slot = oldest.unwrap_or_else(|| self.row());
+        self.input.set(row, &mut slot.x);
+        self.prepare(&mut slot);
+        self.rows.push_back(slot);
     }
 
     fn logits(&mut self) -> Logits {
-        let mut x: Vec<Vec<f32>> = self.rows.iter().cloned().collect();
-        let last = self.blocks.len() - 1;
+        let (width, frames, last) = (self.width, self.rows.len(), self.blocks.len() - 1);
+        let work = &mut self.work;
+        for (t, row) in self.rows.iter().enumerate() {
+            work.x[t * width..(t + 1) * width].copy_from_slice(&row.x);
+            work.query[t * width..(t + 1) * width].copy_from_slice(&row.query);
+            work.double.copy_from_slice(&row.key_value);
+            work.spread(t, frames);
+        }
+        let mut from = 0;
         for (k, block) in self.blocks.iter().enumerate() {
-            let all = k < last || self.spec.readout == spec::Readout::Mean;
-            x = self.block(block, &x, if all { 0 } else { x.len() - 1 });
+            if k == last && self.spec.readout == spec::Readout::Last {
+                from = frames - 1;
+            }
+            if k > 0 {
+                work.project(block, frames, from);
+            }
+            work.attend(block, &self.slopes, frames, from);
         }
         let mut readout = Readout::new(&self.spec);
-        for row in &mut x {
-            self.norm.apply(row);
-            readout.push(row);
+        for x in work.x[from * width..frames * width].chunks_exact_mut(width) {
+            self.norm.apply(x);
+            readout.push(x);
         }
         self.heads.logits(&readout.value())
     }
+
+    fn encode(&self, out: &mut Encoder) {
+        out.u64(self.rows.len() as u64);
+        self.rows.iter().for_each(|row| out.f32s(&row.x));
+    }
+
+    fn decode(&mut self, input: &mut Decoder<'_>) -> Result<()> {
+        self.rows.clear();
+        for _ in 0..count_of_rows(input, self.capacity)? {
+            let mut row = self.row();
+            input.f32s(&mut row.x)?;
+            self.prepare(&mut row);
+            self.rows.push_back(row);
+        }
+        Ok(())
+    }
 }
+
+#[cfg(test)]
+mod tests;

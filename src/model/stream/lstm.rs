@@ -5,6 +5,7 @@ use super::{Logits, Stream};
 use crate::error::Result;
 use crate::model::spec::{EncoderSpec, FORGET_BIAS, NetworkSpec};
 use crate::model::tensors::Tensors;
+use crate::restart::{Decoder, Encoder};
 
 struct Layer {
     input: Dense,
@@ -79,5 +80,21 @@ impl Stream for LstmStream {
 
     fn logits(&mut self) -> Logits {
         self.heads.logits(&self.readout.value())
+    }
+
+    fn encode(&self, out: &mut Encoder) {
+        for layer in &self.layers {
+            out.f32s(&layer.h);
+            out.f32s(&layer.c);
+        }
+        self.readout.encode(out);
+    }
+
+    fn decode(&mut self, input: &mut Decoder<'_>) -> Result<()> {
+        for layer in &mut self.layers {
+            input.f32s(&mut layer.h)?;
+            input.f32s(&mut layer.c)?;
+        }
+        self.readout.decode(input)
     }
 }

@@ -14,6 +14,7 @@ use super::calibration::Calibration;
 use super::meta::Kind;
 use super::spec::EncoderSpec;
 use crate::error::Result;
+use crate::restart::{Decoder, Encoder};
 
 /// What a model says of a frame.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +36,12 @@ impl Said {
             states: raised.iter().map(|e| e / sum).collect(),
             warning: warning.map_or(f32::NAN, |z| 1.0 / (1.0 + (-z).exp())),
         }
+    }
+
+    /// What is said where too little is defined to say anything.
+    #[must_use]
+    pub fn nothing(classes: usize) -> Self {
+        Self { states: vec![f32::NAN; classes], warning: f32::NAN }
     }
 }
 
@@ -76,6 +83,18 @@ pub trait Stream: Send {
     fn say(&mut self) -> Said {
         self.logits().said()
     }
+
+    /// Saves what it remembers for a restart. Whatever [`stream`] gives remembers something; the default is
+    /// for streams that no fix serves.
+    fn encode(&self, _out: &mut Encoder) {}
+
+    /// Replaces what it remembers by what the same model saved.
+    ///
+    /// # Errors
+    /// [`crate::Error::State`] when it does not fit the model.
+    fn decode(&mut self, _input: &mut Decoder<'_>) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A stream with its model's calibration.
@@ -95,6 +114,14 @@ impl Stream for Calibrated {
 
     fn logits(&mut self) -> Logits {
         self.calibration.apply(self.inner.logits())
+    }
+
+    fn encode(&self, out: &mut Encoder) {
+        self.inner.encode(out);
+    }
+
+    fn decode(&mut self, input: &mut Decoder<'_>) -> Result<()> {
+        self.inner.decode(input)
     }
 }
 

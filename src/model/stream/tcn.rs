@@ -3,9 +3,10 @@
 
 use super::dense::{Dense, Heads, Norm, Readout, accumulate};
 use super::{Logits, Stream};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::spec::{EncoderSpec, NetworkSpec};
 use crate::model::tensors::Tensors;
+use crate::restart::{Decoder, Encoder};
 
 /// One dilated convolution with its past.
 struct Convolution {
@@ -86,7 +87,7 @@ impl TcnStream {
     /// A stream that has seen nothing.
     pub fn new(tensors: &Tensors, spec: &NetworkSpec) -> Result<Self> {
         let EncoderSpec::Tcn { width, kernel, ref dilations } = spec.encoder else {
-            return Err(crate::Error::input("encoder", format!("{:?}", spec.encoder), "tcn"));
+            return Err(Error::input("encoder", format!("{:?}", spec.encoder), "tcn"));
         };
         let blocks = dilations
             .iter()
@@ -130,5 +131,25 @@ impl Stream for TcnStream {
 
     fn logits(&mut self) -> Logits {
         self.heads.logits(&self.readout.value())
+    }
+
+    fn encode(&self, out: &mut Encoder) {
+        for convolution in self.blocks.iter().flatten() {
+            out.f32s(&convolution.ring);
+            out.u64(convolution.next as u64);
+        }
+        self.readout.encode(out);
+    }
+
+    fn decode(&mut self, input: &mut Decoder<'_>) -> Result<()> {
+        for convolution in self.blocks.iter_mut().flatten() {
+            input.f32s(&mut convolution.ring)?;
+            let (next, length) = (input.u64()?, (convolution.kernel - 1) * convolution.dilation);
+            convolution.next = usize::try_from(next)
+                .ok()
+                .filter(|&next| next < length)
+                .ok_or_else(|| Error::State(format!("place {next} in a ring of {length} rows")))?;
+        }
+        self.readout.decode(input)
     }
 }

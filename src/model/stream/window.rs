@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 
 use super::dense::{Dense, Heads, gelu};
 use super::{Logits, Stream};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::model::forest::{Forest, ForestSpec};
 use crate::model::spec::NetworkSpec;
 use crate::model::summary::{NUMBERS, summarise};
 use crate::model::tensors::Tensors;
+use crate::restart::{Decoder, Encoder};
 
 /// The last rows.
 #[derive(Debug, Clone)]
@@ -31,11 +32,35 @@ impl Rows {
         self.rows.push_back(slot);
     }
 
+    fn encode(&self, out: &mut Encoder) {
+        out.u64(self.rows.len() as u64);
+        self.rows.iter().for_each(|row| out.f32s(row));
+    }
+
+    fn decode(&mut self, input: &mut Decoder<'_>, channels: usize) -> Result<()> {
+        self.rows.clear();
+        for _ in 0..count_of_rows(input, self.capacity)? {
+            let mut row = vec![0.0; channels];
+            input.f32s(&mut row)?;
+            self.rows.push_back(row);
+        }
+        Ok(())
+    }
+
     fn summary(&self, channels: usize) -> Vec<f32> {
         let mut out = Vec::with_capacity(NUMBERS * channels);
         summarise(self.rows.iter().map(Vec::as_slice), channels, &mut out);
         out
     }
+}
+
+/// Reads how many of at most `capacity` rows were saved.
+pub(super) fn count_of_rows(input: &mut Decoder<'_>, capacity: usize) -> Result<usize> {
+    let count = input.count(4)?;
+    if count > capacity {
+        return Err(Error::State(format!("{count} rows in a window of {capacity}")));
+    }
+    Ok(count)
 }
 
 /// The perceptron on the window's summary.
@@ -81,6 +106,14 @@ impl Stream for SummaryMlp {
         let hidden = layer(&self.second, &hidden);
         self.heads.logits(&hidden)
     }
+
+    fn encode(&self, out: &mut Encoder) {
+        self.rows.encode(out);
+    }
+
+    fn decode(&mut self, input: &mut Decoder<'_>) -> Result<()> {
+        self.rows.decode(input, self.channels)
+    }
 }
 
 /// Boosted trees on the window's summary.
@@ -110,5 +143,13 @@ impl Stream for SummaryForest {
     fn logits(&mut self) -> Logits {
         let outputs = self.forest.logits(&self.rows.summary(self.channels));
         Logits::split(&outputs, self.forest.spec.classes)
+    }
+
+    fn encode(&self, out: &mut Encoder) {
+        self.rows.encode(out);
+    }
+
+    fn decode(&mut self, input: &mut Decoder<'_>) -> Result<()> {
+        self.rows.decode(input, self.channels)
     }
 }
