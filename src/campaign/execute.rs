@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::folder::{Folder, sync};
-use super::identity::{Files, Inputs, Programs, hex, named_files, specification};
+use super::identity::{Files, Inputs, Programs, sha256, specification, take_in};
 use super::plan::{Planned, Start};
 use super::process;
 use super::record::{Record, SCHEMA, StageCost, Status};
@@ -113,8 +113,11 @@ impl Workshop<'_> {
             hash: job.inputs.hash(),
             inputs: job.inputs.clone(),
             programs: self.programs.clone(),
-            cpu_seconds: costs.iter().filter_map(|cost: &StageCost| cost.cpu_seconds).sum(),
-            wall_seconds: costs.iter().map(|cost| cost.wall_seconds).sum(),
+            // Not `sum`, which is -0 where no stage has begun.
+            cpu_seconds: costs
+                .iter()
+                .fold(0.0, |sum, cost: &StageCost| sum + cost.cpu_seconds.unwrap_or(0.0)),
+            wall_seconds: costs.iter().fold(0.0, |sum, cost| sum + cost.wall_seconds),
             stages: costs,
             outputs: BTreeMap::new(),
         };
@@ -205,17 +208,15 @@ impl Workshop<'_> {
         Ok(())
     }
 
-    /// Builds the cell in the run's folder, from the specification as it is written there.
+    /// Builds the cell in the run's folder, from the specification as it is written there. Files that the
+    /// specification names are copied, each into a folder of its own, whatever their paths are: a run
+    /// writes nowhere but into its folder.
     fn build(&self, job: &Job, path: &Path, work: &Path) -> Result<Built> {
-        let spec = specification(&job.run, self.files)?;
-        for (name, from) in named_files(&spec, path) {
-            // An absolute path is read where it is.
-            if !Path::new(&name).is_absolute() {
-                let to = work.join(&name);
-                std::fs::create_dir_all(to.parent().unwrap_or(work))
-                    .map_err(|error| Error::file(&to, error))?;
-                write(&to, &self.files.get(&from)?.bytes)?;
-            }
+        let mut spec = specification(&job.run, self.files)?;
+        for (to, from) in take_in(&mut spec, path)? {
+            let to = work.join(to);
+            std::fs::create_dir_all(to.parent().unwrap_or(work)).map_err(|error| Error::file(&to, error))?;
+            write(&to, &self.files.get(&from)?.bytes)?;
         }
         let copy = work.join("interface.yaml");
         let text = serde_yaml::to_string(&spec).map_err(|error| Error::file(path, error))?;
@@ -247,7 +248,7 @@ impl Workshop<'_> {
                 continue;
             }
             let bytes = std::fs::read(&path).map_err(|error| Error::file(&path, error))?;
-            hashes.insert(name, hex(&bytes));
+            hashes.insert(name, sha256(&bytes));
         }
         Ok(hashes)
     }
@@ -279,6 +280,13 @@ impl Workshop<'_> {
             let removed =
                 if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
             removed.map_err(|error| Error::file(&path, error))?;
+        }
+        let packed = |name: &String| self.campaign.compress.contains(name);
+        for name in &self.campaign.keep {
+            let kept = work.join(if packed(name) { format!("{name}.zst") } else { name.clone() });
+            if !kept.is_file() {
+                return Err(Error::file(&kept, "the file is to be kept, but is gone"));
+            }
         }
         Ok(())
     }
