@@ -315,3 +315,86 @@ fn tail(path: &Path, lines: usize) -> String {
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::plan;
+    use super::*;
+    use crate::interface::prototype;
+
+    const CAMPAIGN: &str = "
+name: test
+stages: [{name: go, input: in.go}]
+keep: [stream.jsonl, interface.yaml]
+factors: {cell: {levels: {a: {interface: cells/a.yaml}}}}
+runs: [{role: train, cell: a, seeds: 1}]
+";
+
+    /// A campaign in `root/campaign` whose cell is read from `root/POSCAR`, and a shell command as LAMMPS.
+    fn execute(root: &Path, command: &str) -> Outcome {
+        let dir = root.join("campaign");
+        std::fs::create_dir_all(dir.join("cells")).expect("creates");
+        let crystal = prototype("Li2O").expect("there");
+        let [a, b, c] = crystal.vectors.map(|v| v.map(|x| x.to_string()).join(" "));
+        let mut poscar = format!("Li2O\n1\n{a}\n{b}\n{c}\nLi O\n8 4\nDirect\n");
+        for element in ["Li", "O"] {
+            for site in crystal.sites.iter().filter(|site| site.element == element) {
+                poscar.push_str(&format!("{}\n", site.fractional.map(|x| x.to_string()).join(" ")));
+            }
+        }
+        let spec = "schema: 1\nside_a: {file: ../../POSCAR, repeat: [3, 3, 1]}\n\
+                    side_b: {prototype: Li2O, repeat: [3, 3, 1]}\ngap: 2.2\n";
+        for (path, text) in [
+            (root.join("POSCAR"), poscar.as_str()),
+            (dir.join("cells/a.yaml"), spec),
+            (dir.join("in.go"), "run 1\n"),
+            (dir.join("campaign.yaml"), CAMPAIGN),
+        ] {
+            std::fs::write(path, text).expect("writes");
+        }
+        let campaign = Campaign::read(&dir.join("campaign.yaml")).expect("valid");
+        let programs = Programs { foreshock: "0".into(), lammps: "1".into(), plugin: "2".into() };
+        let files = Files::default();
+        let run = plan(&campaign).expect("valid").remove(0);
+        let inputs = Inputs::collect(&campaign, &run, &files, &programs).expect("readable");
+        let job = Job { id: inputs.folder(&run), run, inputs };
+        let folder = Folder::new(&root.join("out"));
+        let _lock = folder.lock().expect("free");
+        let launch =
+            Launch { words: ["sh", "-c", command, "lmp"].map(OsString::from).to_vec(), env: Vec::new() };
+        let stop = AtomicBool::new(false);
+        let workshop = Workshop {
+            campaign: &campaign,
+            folder: &folder,
+            files: &files,
+            programs: &programs,
+            launch: &launch,
+            stop: &stop,
+        };
+        let outcome = workshop.execute(&job).expect("the folder is ours");
+        assert!(folder.names(&folder.work()).expect("readable").is_empty(), "all is moved");
+        let mut around = folder.names(root).expect("readable").into_iter();
+        assert!(around.by_ref().eq(["POSCAR", "campaign", "out"]), "a run writes into its folder only");
+        outcome
+    }
+
+    #[test]
+    fn a_crystal_beside_the_campaign_is_copied_into_the_run() {
+        let root = tempfile::tempdir().expect("temporary folder");
+        let outcome = execute(root.path(), "cp interface.data stream.jsonl && test -f crystal-0/POSCAR");
+        let Outcome::Finished(record) = outcome else { panic!("{outcome:?}") };
+        let run = root.path().join("out/runs").join(&record.id);
+        let spec = std::fs::read_to_string(run.join("interface.yaml")).expect("kept");
+        assert!(spec.contains("file: crystal-0/POSCAR"), "{spec}");
+        let names = Folder::new(root.path()).names(&run).expect("readable");
+        assert!(names.iter().eq(["interface.yaml", "log.tail", "run.json", "stream.jsonl"]), "{names:?}");
+    }
+
+    #[test]
+    fn a_run_that_leaves_out_what_is_to_be_kept_has_failed() {
+        let root = tempfile::tempdir().expect("temporary folder");
+        let outcome = execute(root.path(), "exit 0");
+        let Outcome::Failed(record) = outcome else { panic!("{outcome:?}") };
+        assert!(record.message.is_some_and(|message| message.contains("stream.jsonl, which is to be kept")));
+    }
+}
