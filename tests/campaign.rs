@@ -222,6 +222,8 @@ fn a_killed_campaign_goes_on_as_if_nothing_had_happened() {
     assert_ne!(settled(&parent), settled(&other));
     assert_ne!(parent["outputs"]["stream.jsonl"], replica["outputs"]["stream.jsonl"]);
     assert_eq!(parent["columns"]["lineage"], replica["columns"]["lineage"]);
+    // All start from one data file.
+    assert_eq!(parent["columns"]["lineage"], other["columns"]["lineage"]);
     assert!(parent["cpu_seconds"].as_f64().is_some_and(|seconds| seconds > 0.2), "{parent}");
 
     // Finished elsewhere is finished; another input is another run.
@@ -229,6 +231,19 @@ fn a_killed_campaign_goes_on_as_if_nothing_had_happened() {
     std::fs::write(test.dir.path().join("table.csv"), ids).expect("writes");
     let (_, text) = test.call("empty", &["run", "--dry-run", "--done", "table.csv"]);
     assert_eq!(text, "");
+    let (code, text) = test.call("empty", &["run", "--dry-run", "--roles", "nonsense"]);
+    assert!(code == 2 && text.contains("--roles = 'nonsense'"), "{text}");
+
+    // A column is no input: finished runs take the new one and are not made again.
+    let renamed = CAMPAIGN.replace("family: halide", "family: salt");
+    std::fs::write(test.dir.path().join("campaign.yaml"), renamed).expect("writes");
+    let (_, text) = test.call("killed", &["status"]);
+    assert!(text.contains("3 finished runs have other columns"), "{text}");
+    let (code, text) = test.call("killed", &["run"]);
+    assert!(code == 0 && text.contains("3 done, 0 failed, 0 to do"), "{text}");
+    assert_eq!(record("T250-s2-")["columns"]["family"], "salt");
+    assert_eq!(streams(&test.finished("killed")), streams(&whole));
+
     std::fs::write(test.dir.path().join("produce.in"), format!("{PRODUCE}\n# changed\n")).expect("writes");
     let (_, text) = test.call("killed", &["run", "--dry-run"]);
     assert_eq!(text.lines().count(), 3, "{text}");
@@ -251,6 +266,7 @@ fn a_failing_run_is_quarantined() {
         std::fs::read_to_string(test.dir.path().join("out/failed").join(&failed[0]).join("run.json"));
     let record: serde_json::Value = serde_json::from_str(&record.expect("a record")).expect("JSON");
     assert_eq!(record["status"], "failed");
+    assert!(!text.contains("(-0 s"), "{text}");
     assert!(record["message"].as_str().is_some_and(|message| message.contains("stage settle")), "{record}");
     assert!(record["message"].as_str().is_some_and(|message| message.contains("ERROR")), "{record}");
 

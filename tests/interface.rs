@@ -82,6 +82,15 @@ fn halides_have_the_numbers_of_an_independent_script() {
         ));
         let report = build(&spec.expect("valid")).expect("built").report;
         assert_eq!(report.atoms, atoms, "{halide}");
+        // The metal keeps its volume: what the plane takes away, z gives back, in all lengths reported.
+        let metal_side = &report.side_b;
+        let [x, y, _] = metal_side.strain_percent.map(|v| 1.0 + v / 100.0);
+        let z = 1.0 + metal_side.strain_z_percent / 100.0;
+        assert!((x * y * z - 1.0).abs() < 1e-9, "{metal}: {x} {y} {z}");
+        assert!((metal_side.thickness - metal_side.layers as f64 * metal_side.cell[2] * z).abs() < 1e-9);
+        let built = report.side_a.extent + metal_side.extent + 2.0 * report.gap;
+        assert!((built - report.lengths[2]).abs() < 1e-6, "{metal}: {built}");
+        assert_eq!(report.side_a.strain_z_percent, 0.0);
         for k in 0..3 {
             assert!((report.lengths[k] - lengths[k]).abs() < 1e-5, "{halide}: {:?}", report.lengths);
         }

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::folder::{Folder, sync};
-use super::identity::{Files, Inputs, Programs, hex, named_files, specification};
+use super::identity::{Files, Inputs, Programs, sha256, specification, take_in};
 use super::plan::{Planned, Start};
 use super::process;
 use super::record::{Record, SCHEMA, StageCost, Status};
@@ -113,8 +113,11 @@ impl Workshop<'_> {
             hash: job.inputs.hash(),
             inputs: job.inputs.clone(),
             programs: self.programs.clone(),
-            cpu_seconds: costs.iter().filter_map(|cost: &StageCost| cost.cpu_seconds).sum(),
-            wall_seconds: costs.iter().map(|cost| cost.wall_seconds).sum(),
+            // Not `sum`, which is -0 where no stage has begun.
+            cpu_seconds: costs
+                .iter()
+                .fold(0.0, |sum, cost: &StageCost| sum + cost.cpu_seconds.unwrap_or(0.0)),
+            wall_seconds: costs.iter().fold(0.0, |sum, cost| sum + cost.wall_seconds),
             stages: costs,
             outputs: BTreeMap::new(),
         };
@@ -205,17 +208,15 @@ impl Workshop<'_> {
         Ok(())
     }
 
-    /// Builds the cell in the run's folder, from the specification as it is written there.
+    /// Builds the cell in the run's folder, from the specification as it is written there. Files that the
+    /// specification names are copied, each into a folder of its own, whatever their paths are: a run
+    /// writes nowhere but into its folder.
     fn build(&self, job: &Job, path: &Path, work: &Path) -> Result<Built> {
-        let spec = specification(&job.run, self.files)?;
-        for (name, from) in named_files(&spec, path) {
-            // An absolute path is read where it is.
-            if !Path::new(&name).is_absolute() {
-                let to = work.join(&name);
-                std::fs::create_dir_all(to.parent().unwrap_or(work))
-                    .map_err(|error| Error::file(&to, error))?;
-                write(&to, &self.files.get(&from)?.bytes)?;
-            }
+        let mut spec = specification(&job.run, self.files)?;
+        for (to, from) in take_in(&mut spec, path)? {
+            let to = work.join(to);
+            std::fs::create_dir_all(to.parent().unwrap_or(work)).map_err(|error| Error::file(&to, error))?;
+            write(&to, &self.files.get(&from)?.bytes)?;
         }
         let copy = work.join("interface.yaml");
         let text = serde_yaml::to_string(&spec).map_err(|error| Error::file(path, error))?;
@@ -247,7 +248,7 @@ impl Workshop<'_> {
                 continue;
             }
             let bytes = std::fs::read(&path).map_err(|error| Error::file(&path, error))?;
-            hashes.insert(name, hex(&bytes));
+            hashes.insert(name, sha256(&bytes));
         }
         Ok(hashes)
     }
@@ -280,6 +281,13 @@ impl Workshop<'_> {
                 if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
             removed.map_err(|error| Error::file(&path, error))?;
         }
+        let packed = |name: &String| self.campaign.compress.contains(name);
+        for name in &self.campaign.keep {
+            let kept = work.join(if packed(name) { format!("{name}.zst") } else { name.clone() });
+            if !kept.is_file() {
+                return Err(Error::file(&kept, "the file is to be kept, but is gone"));
+            }
+        }
         Ok(())
     }
 }
@@ -306,4 +314,87 @@ fn tail(path: &Path, lines: usize) -> String {
     let text = String::from_utf8_lossy(&bytes);
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::plan;
+    use super::*;
+    use crate::interface::prototype;
+
+    const CAMPAIGN: &str = "
+name: test
+stages: [{name: go, input: in.go}]
+keep: [stream.jsonl, interface.yaml]
+factors: {cell: {levels: {a: {interface: cells/a.yaml}}}}
+runs: [{role: train, cell: a, seeds: 1}]
+";
+
+    /// A campaign in `root/campaign` whose cell is read from `root/POSCAR`, and a shell command as LAMMPS.
+    fn execute(root: &Path, command: &str) -> Outcome {
+        let dir = root.join("campaign");
+        std::fs::create_dir_all(dir.join("cells")).expect("creates");
+        let crystal = prototype("Li2O").expect("there");
+        let [a, b, c] = crystal.vectors.map(|v| v.map(|x| x.to_string()).join(" "));
+        let mut poscar = format!("Li2O\n1\n{a}\n{b}\n{c}\nLi O\n8 4\nDirect\n");
+        for element in ["Li", "O"] {
+            for site in crystal.sites.iter().filter(|site| site.element == element) {
+                poscar.push_str(&format!("{}\n", site.fractional.map(|x| x.to_string()).join(" ")));
+            }
+        }
+        let spec = "schema: 1\nside_a: {file: ../../POSCAR, repeat: [3, 3, 1]}\n\
+                    side_b: {prototype: Li2O, repeat: [3, 3, 1]}\ngap: 2.2\n";
+        for (path, text) in [
+            (root.join("POSCAR"), poscar.as_str()),
+            (dir.join("cells/a.yaml"), spec),
+            (dir.join("in.go"), "run 1\n"),
+            (dir.join("campaign.yaml"), CAMPAIGN),
+        ] {
+            std::fs::write(path, text).expect("writes");
+        }
+        let campaign = Campaign::read(&dir.join("campaign.yaml")).expect("valid");
+        let programs = Programs { foreshock: "0".into(), lammps: "1".into(), plugin: "2".into() };
+        let files = Files::default();
+        let run = plan(&campaign).expect("valid").remove(0);
+        let inputs = Inputs::collect(&campaign, &run, &files, &programs).expect("readable");
+        let job = Job { id: inputs.folder(&run), run, inputs };
+        let folder = Folder::new(&root.join("out"));
+        let _lock = folder.lock().expect("free");
+        let launch =
+            Launch { words: ["sh", "-c", command, "lmp"].map(OsString::from).to_vec(), env: Vec::new() };
+        let stop = AtomicBool::new(false);
+        let workshop = Workshop {
+            campaign: &campaign,
+            folder: &folder,
+            files: &files,
+            programs: &programs,
+            launch: &launch,
+            stop: &stop,
+        };
+        let outcome = workshop.execute(&job).expect("the folder is ours");
+        assert!(folder.names(&folder.work()).expect("readable").is_empty(), "all is moved");
+        let mut around = folder.names(root).expect("readable").into_iter();
+        assert!(around.by_ref().eq(["POSCAR", "campaign", "out"]), "a run writes into its folder only");
+        outcome
+    }
+
+    #[test]
+    fn a_crystal_beside_the_campaign_is_copied_into_the_run() {
+        let root = tempfile::tempdir().expect("temporary folder");
+        let outcome = execute(root.path(), "cp interface.data stream.jsonl && test -f crystal-0/POSCAR");
+        let Outcome::Finished(record) = outcome else { panic!("{outcome:?}") };
+        let run = root.path().join("out/runs").join(&record.id);
+        let spec = std::fs::read_to_string(run.join("interface.yaml")).expect("kept");
+        assert!(spec.contains("file: crystal-0/POSCAR"), "{spec}");
+        let names = Folder::new(root.path()).names(&run).expect("readable");
+        assert!(names.iter().eq(["interface.yaml", "log.tail", "run.json", "stream.jsonl"]), "{names:?}");
+    }
+
+    #[test]
+    fn a_run_that_leaves_out_what_is_to_be_kept_has_failed() {
+        let root = tempfile::tempdir().expect("temporary folder");
+        let outcome = execute(root.path(), "exit 0");
+        let Outcome::Failed(record) = outcome else { panic!("{outcome:?}") };
+        assert!(record.message.is_some_and(|message| message.contains("stream.jsonl, which is to be kept")));
+    }
 }

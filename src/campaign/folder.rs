@@ -126,13 +126,18 @@ impl Folder {
         Ok(names)
     }
 
-    /// Deletes a run's folder, if it is there.
+    /// Deletes a run's folder, if it is there; a file in its place, too.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be deleted.
     pub fn clear(&self, folder: &Path) -> Result<()> {
-        match std::fs::remove_dir_all(folder) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::file(folder, error)),
+        use std::io::ErrorKind::{NotADirectory, NotFound};
+        let removed = match std::fs::remove_dir_all(folder) {
+            Err(error) if error.kind() == NotADirectory => std::fs::remove_file(folder),
+            removed => removed,
+        };
+        match removed {
+            Err(error) if error.kind() != NotFound => Err(Error::file(folder, error)),
             _ => Ok(()),
         }
     }
@@ -182,6 +187,7 @@ mod tests {
         let message = folder.lock().expect_err("taken").to_string();
         assert!(message.contains(&format!("process {} is running", std::process::id())), "{message}");
         std::fs::create_dir_all(folder.work().join("half/deep")).expect("creates");
+        std::fs::write(folder.work().join("stray"), "a file").expect("writes");
         drop(lock);
         assert!(!folder.is_locked(), "the lock ends with its holder");
         folder.lock().expect("free again");

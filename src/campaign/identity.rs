@@ -7,6 +7,7 @@
 //! bytes, and a campaign that moves there must not repeat what it has.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -32,7 +33,7 @@ pub struct Content {
 
 impl Content {
     fn new(bytes: Vec<u8>) -> Self {
-        let sha256 = hex(&bytes);
+        let sha256 = sha256(&bytes);
         Self { bytes, sha256 }
     }
 }
@@ -147,7 +148,7 @@ impl Inputs {
             lammps: programs.lammps.clone(),
             foreshock: programs.foreshock.clone(),
             stream: crate::stream::schema::VERSION,
-            descriptors: hex(registry::frame_names(true).join("\n").as_bytes()),
+            descriptors: sha256(registry::frame_names(true).join("\n").as_bytes()),
         })
     }
 
@@ -158,7 +159,7 @@ impl Inputs {
     #[must_use]
     pub fn hash(&self) -> String {
         // Fields keep their order and maps are sorted, so equal inputs give equal bytes.
-        hex(&serde_json::to_vec(self).expect("all keys are texts"))
+        sha256(&serde_json::to_vec(self).expect("all keys are texts"))
     }
 
     /// Name of the run's folder: readable, and unlike that of any other inputs.
@@ -228,10 +229,54 @@ pub fn named_files(spec: &serde_yaml::Value, path: &Path) -> Vec<(String, PathBu
     found
 }
 
-/// SHA-256, hexadecimal.
+/// Replaces the paths of files that a specification names by `crystal-N/NAME`, N counting from 0, and
+/// returns what is to be copied there. Names stay as they are: a file's format is known by its name.
+///
+/// # Errors
+/// [`Error::Input`] when a path has no name.
+pub(super) fn take_in(spec: &mut serde_yaml::Value, path: &Path) -> Result<Vec<(PathBuf, PathBuf)>> {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let mut found = Vec::new();
+    let mut open = vec![spec];
+    while let Some(value) = open.pop() {
+        match value {
+            serde_yaml::Value::Sequence(list) => open.extend(list),
+            serde_yaml::Value::Mapping(map) => {
+                for (key, value) in map {
+                    match (key.as_str(), value.as_str()) {
+                        (Some("file"), Some(stated)) => {
+                            let from = folder.join(stated);
+                            let name = from.file_name().and_then(|name| name.to_str());
+                            let name =
+                                name.ok_or_else(|| Error::input("file", stated, "the path of a file"))?;
+                            let to = format!("crystal-{}/{name}", found.len());
+                            *value = to.as_str().into();
+                            found.push((PathBuf::from(to), from));
+                        }
+                        _ => open.push(value),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// SHA-256 of some bytes, hexadecimal.
 #[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+/// Hexadecimal text of a hash.
+#[must_use]
+pub fn hex(hash: &[u8]) -> String {
+    hash.iter().fold(String::with_capacity(2 * hash.len()), |mut text, byte| {
+        // A String takes all.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -301,6 +346,23 @@ runs:
         assert_eq!(hash(FILE), before);
         let rebuilt = Programs { plugin: "cd".into(), ..programs() };
         assert_eq!(hash_in(folder.path(), FILE, &rebuilt).expect("readable"), before);
+    }
+
+    #[test]
+    fn files_of_a_specification_are_taken_into_the_folder() {
+        let text = "a: {file: ../POSCAR}\nb: {file: /far/POSCAR}\nc: [{file: x.cif}]\n";
+        let mut spec: serde_yaml::Value = serde_yaml::from_str(text).expect("YAML");
+        let mut found = take_in(&mut spec, Path::new("cells/spec.yaml")).expect("names");
+        found.sort_by(|a, b| a.1.cmp(&b.1));
+        let from: Vec<&Path> = found.iter().map(|(_, from)| from.as_path()).collect();
+        assert_eq!(from, ["/far/POSCAR", "cells/../POSCAR", "cells/x.cif"].map(Path::new));
+        for (value, at) in [(&spec["b"], 0), (&spec["a"], 1), (&spec["c"][0], 2)] {
+            let to = value["file"].as_str().expect("text");
+            assert_eq!(Path::new(to), found[at].0);
+            assert!(to.starts_with("crystal-") && !to.contains(".."), "{to}");
+        }
+        assert_ne!(found[0].0, found[1].0);
+        assert!(take_in(&mut serde_yaml::from_str("file: ..").expect("YAML"), Path::new("a/b")).is_err());
     }
 
     #[test]

@@ -28,7 +28,7 @@ mod status;
 
 pub use execute::{DATA, Job, Launch, Outcome, TAIL, Workshop};
 pub use folder::{Folder, Lock};
-pub use identity::{Content, Files, Inputs, Programs, StageInput, hex, specification};
+pub use identity::{Content, Files, Inputs, Programs, StageInput, hex, sha256, specification};
 pub use plan::{Planned, Start, plan};
 pub use pool::{Event, run_all};
 pub use record::{RECORD, Record, SCHEMA, StageCost, Status};

@@ -29,7 +29,8 @@ pub struct Planned {
     pub key: String,
     /// Name of the condition: the levels alone.
     pub condition: String,
-    /// Name of what shares the start: the key without the replica.
+    /// Name of what shares the start: the key without the replica; of runs that start from a data file the
+    /// path of that file, which they share over conditions and seeds.
     pub lineage: String,
     /// What the run is for.
     pub role: String,
@@ -137,16 +138,20 @@ fn resolve(
     add(&mut sum, extra);
 
     let condition = labels.join("-");
-    let lineage = format!("{condition}-s{seed}");
-    let key = if replica == 0 { lineage.clone() } else { format!("{lineage}-r{replica}") };
+    let parent = format!("{condition}-s{seed}");
+    let key = if replica == 0 { parent.clone() } else { format!("{parent}-r{replica}") };
 
     if let Some(name) = OWN_VARIABLES.iter().find(|name| sum.variables.contains_key(**name)) {
         return Err(Error::input("variables", name, "another name: the campaign sets this one itself"));
     }
-    sum.variables.insert("seed".into(), Scalar::Int(random_seed(&lineage)));
+    sum.variables.insert("seed".into(), Scalar::Int(random_seed(&parent)));
     // Also the parent draws new velocities, so that it differs from its replicas in nothing else.
-    sum.variables.insert("velocities".into(), Scalar::Int(random_seed(&format!("{lineage}-r{replica}"))));
+    sum.variables.insert("velocities".into(), Scalar::Int(random_seed(&format!("{parent}-r{replica}"))));
 
+    let lineage = match &sum.data {
+        Some(data) => data.display().to_string(),
+        None => parent.clone(),
+    };
     let own = [("role", Scalar::Text(block.role.clone())), ("lineage", Scalar::Text(lineage.clone()))];
     let own = own
         .into_iter()
@@ -159,7 +164,7 @@ fn resolve(
 
     let start = match (sum.interface, sum.data) {
         (Some(spec), None) => {
-            sum.spec.insert("seed".into(), random_seed(&lineage).into());
+            sum.spec.insert("seed".into(), random_seed(&parent).into());
             Start::Interface(campaign.folder.join(spec), sum.spec)
         }
         (None, Some(data)) => Start::Data(campaign.folder.join(data)),
@@ -302,7 +307,12 @@ runs:
             ]
         );
         let replica = &runs[6];
-        assert_eq!(replica.lineage, "a-T1000-s1");
+        // Its start is that of all runs from this file, whatever their seeds and temperatures.
+        assert_eq!(replica.lineage, "a.data");
+        assert!(runs.iter().all(|run| (run.lineage == "a.data") == run.key.starts_with("a-")));
+        let built = made(&FILE.replace("data: b.data", "interface: b.yaml")).expect("valid");
+        assert_eq!(built[3].lineage, "b-T900-s2");
+        assert_eq!(built[3].columns["lineage"], Scalar::Text("b-T900-s2".into()));
         assert_eq!(replica.variables["steps"], Scalar::Int(200));
         assert_eq!(replica.variables["temperature"], Scalar::Int(1000));
         assert_eq!(replica.columns["system"], Scalar::Text("a".into()));

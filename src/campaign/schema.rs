@@ -249,6 +249,12 @@ impl Campaign {
                 return Err(Error::input("stages name", &stage.name, "every name once"));
             }
         }
+        // Also a folder's file would be deleted with its folder, and `..` leads out of the run's.
+        for (key, names) in [("keep", &self.keep), ("potentials", &self.potentials)] {
+            for name in names {
+                plain_name(key, name)?;
+            }
+        }
         for file in &self.compress {
             if !self.keep.contains(file) {
                 return Err(Error::input("compress", file, "a file named under keep"));
@@ -299,6 +305,19 @@ mod tests {
         assert_eq!(read("2..4").expect("a range"), [2, 3, 4]);
         for bad in ["4..2", "a..b", "-1", "x"] {
             assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn files_to_keep_and_potentials_are_plain_names() {
+        let text = "{name: a, stages: [{name: go, input: in.go}], keep: [k], potentials: [p], factors: {}, runs: []}";
+        serde_yaml::from_str::<Campaign>(text).expect("YAML").check().expect("plain");
+        for (from, to, part) in
+            [("[k]", "[sub/k]", "keep = 'sub/k'"), ("[p]", "[../p]", "potentials = '../p'")]
+        {
+            let campaign: Campaign = serde_yaml::from_str(&text.replace(from, to)).expect("YAML");
+            let message = campaign.check().expect_err(to).to_string();
+            assert!(message.contains(part), "{message}");
         }
     }
 

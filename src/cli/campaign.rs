@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context as _, Result, ensure};
 use foreshock::campaign::{
-    Campaign, Files, Folder, Job, Launch, Overview, Programs, Todo, Workshop, hex, overview, run_all, survey,
+    Campaign, Files, Folder, Job, Launch, Overview, Programs, Todo, Workshop, overview, run_all, sha256,
+    survey,
 };
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -127,7 +128,7 @@ impl What {
         let programs = Programs {
             foreshock: env!("CARGO_PKG_VERSION").to_owned(),
             lammps: lammps.facts.release.to_string(),
-            plugin: hex(&bytes),
+            plugin: sha256(&bytes),
         };
         let output = self.output.unwrap_or_else(|| PathBuf::from(&campaign.name));
         let output = std::path::absolute(&output).context("no current directory")?;
@@ -218,17 +219,30 @@ fn run_campaign(args: RunArgs) -> Result<ExitCode> {
         };
         todo.all.iter().filter(open).take(limit.unwrap_or(usize::MAX)).cloned().collect()
     };
+    let check_roles = |todo: &Todo| -> Result<()> {
+        for role in &roles {
+            let known = todo.all.iter().any(|job| &job.run.role == role);
+            ensure!(known, "--roles = '{role}': expected roles that the campaign has");
+        }
+        Ok(())
+    };
     if dry_run {
-        for job in wanted(&opened.survey()?) {
+        let todo = opened.survey()?;
+        check_roles(&todo)?;
+        for job in wanted(&todo) {
             println!("{} {}", job.id, job.run.role);
         }
         return Ok(ExitCode::SUCCESS);
     }
     let _lock = opened.folder.lock()?;
     let todo = opened.survey()?;
-    for role in &roles {
-        let known = todo.all.iter().any(|job| &job.run.role == role);
-        ensure!(known, "--roles = '{role}': expected roles that the campaign has");
+    check_roles(&todo)?;
+    todo.refresh(&opened.folder)?;
+    for record in &todo.relabelled {
+        println!("columns  {} has those that the campaign states now", record.id);
+    }
+    for (id, message) in &todo.damaged {
+        println!("again    {id} is no finished run: {message}");
     }
     let list = wanted(&todo);
     println!(
@@ -314,6 +328,16 @@ fn print(opened: &Opened, view: &Overview) {
     }
     if !view.others.is_empty() {
         println!("\n{} more runs are finished that had other inputs than now", view.others.len());
+    }
+    for (id, message) in &view.damaged {
+        println!("\nno finished run {}\n  {message}", opened.folder.runs().join(id).display());
+    }
+    if !view.relabelled.is_empty() {
+        println!(
+            "\n{} finished runs have other columns than the campaign states now: {}; campaign run writes them anew",
+            view.relabelled.len(),
+            view.relabelled.join(", ")
+        );
     }
     if view.plugins.len() > 1 {
         println!("\nthe runs were made with {} different plugins", view.plugins.len());

@@ -1,15 +1,15 @@
 //! `foreshock dataset`: packing, counting and splitting of recorded runs.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::str::FromStr;
 
 use anyhow::{Context as _, Result};
-use foreshock::dataset::Table;
 use foreshock::dataset::pack::{self, Options};
 use foreshock::dataset::split::{HeldOut, Plan, Split};
 use foreshock::dataset::summary::Summary;
-use foreshock::dataset::target::Horizon;
-use foreshock::onset::labels::{LABELS, Labels};
+use foreshock::dataset::{Table, labels};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Pack recorded runs into tables, show what they hold, split them by lineage.
@@ -82,14 +82,35 @@ struct SplitArgs {
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Shares of training, validation, calibration and test
-    #[arg(long, value_delimiter = ',', num_args = 4, default_values_t = Plan::default().shares)]
-    shares: Vec<f64>,
+    #[arg(long, value_name = "A,B,C,D", default_value_t = Shares(Plan::default().shares))]
+    shares: Shares,
     /// A further held-out set, by a factor's values
     #[arg(long, value_name = "NAME=FACTOR:VALUE,...")]
     heldout: Vec<HeldOut>,
     /// Changes all places at once
     #[arg(long, default_value_t = Plan::default().seed)]
     seed: u64,
+}
+
+/// Four numbers with commas between them: spaces would leave open where the shares end.
+#[derive(Debug, Clone, Copy)]
+struct Shares([f64; 4]);
+
+impl FromStr for Shares {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let numbers: Vec<f64> = text.split(',').map_while(|word| word.trim().parse().ok()).collect();
+        <[f64; 4]>::try_from(numbers).map(Self).map_err(|_| {
+            "expected four numbers with commas between them, e.g. 0.55,0.15,0.15,0.15".to_owned()
+        })
+    }
+}
+
+impl fmt::Display for Shares {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.map(|share| share.to_string()).join(","))
+    }
 }
 
 /// Runs the command.
@@ -168,25 +189,22 @@ fn pack_runs(args: &PackArgs) -> Result<ExitCode> {
 
 fn show(args: &ShowArgs) -> Result<ExitCode> {
     let table = Table::read(&args.data)?;
-    let labels = args.data.join(LABELS);
-    let labels = labels.is_file().then(|| Labels::read(&labels)).transpose()?;
-    let horizon = labels.as_ref().map_or_else(Horizon::default, |labels| labels.rule.horizon);
+    let horizon = labels::horizon(&args.data)?.unwrap_or_default();
     let summary = Summary::new(&table, &args.data, &horizon)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
         return Ok(ExitCode::SUCCESS);
     }
     print!("{}", summary.text());
-    if let Some(labels) = labels {
-        println!("\nlabels by rule '{}', sha256 {}", labels.rule.name, labels.rule.hash()?);
+    for rule in labels::rules(&args.data)? {
+        println!("\nlabels by rule '{}', sha256 {}", rule.name, rule.hash()?);
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn split(args: SplitArgs) -> Result<ExitCode> {
     let table = Table::read(&args.data)?;
-    let shares = <[f64; 4]>::try_from(args.shares.as_slice()).context("--shares: expected four numbers")?;
-    let split = Split::new(&table, Plan { seed: args.seed, shares, held_out: args.heldout })?;
+    let split = Split::new(&table, Plan { seed: args.seed, shares: args.shares.0, held_out: args.heldout })?;
     let output = match args.output {
         Some(output) => output,
         None if args.data.is_dir() => args.data.join("split.json"),
@@ -202,4 +220,18 @@ fn split(args: SplitArgs) -> Result<ExitCode> {
     }
     println!("{}: sha256 {}", output.display(), split.sha256);
     Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_are_four_numbers_with_commas() {
+        let shares: Shares = "0.4,0.2, 0.2,0.2".parse().expect("valid");
+        assert_eq!((shares.0, shares.to_string().as_str()), ([0.4, 0.2, 0.2, 0.2], "0.4,0.2,0.2,0.2"));
+        for wrong in ["0.4,0.2,0.4", "0.4,0.2,0.2,0.1,0.1", "0.4,x,0.2,0.2", ""] {
+            assert!(wrong.parse::<Shares>().is_err(), "{wrong}");
+        }
+    }
 }

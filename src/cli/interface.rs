@@ -92,12 +92,16 @@ fn slab(name: &str, slab: &SlabReport) -> String {
     let composition: Vec<String> = slab.composition.iter().map(|(e, n)| format!("{e} {n}")).collect();
     let [xx, yy, xy] = slab.strain_percent;
     let shear = if xy.abs() > 1e-4 { format!(", shear {xy:+.2} %") } else { String::new() };
+    let zz = slab.strain_z_percent;
+    let along = if zz.abs() > 1e-4 { format!(", along z {zz:+.2} %") } else { String::new() };
     format!(
-        "{name:<8} {} ({}), {}, {:.1} angstrom thick, strain {xx:+.2} % and {yy:+.2} %{shear}, \
-         cut at {:.3} through {} network bonds\n",
+        "{name:<8} {} ({}), {}, {} layers of {:.1} angstrom, atoms over {:.1}, \
+         strain {xx:+.2} % and {yy:+.2} %{shear}{along}, cut at {:.3} through {} network bonds\n",
         slab.crystal,
         slab.orientation,
         composition.join(" "),
+        slab.layers,
+        slab.thickness,
         slab.extent,
         slab.termination,
         slab.cut_bonds,

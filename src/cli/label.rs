@@ -1,11 +1,11 @@
 //! `foreshock label`: states, outcomes and onset times by a rule, from the events of whole runs.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
-use foreshock::dataset::pack;
+use foreshock::dataset::{self, shard};
 use foreshock::onset::labels::{LABELS, Labels, Watched};
 use foreshock::onset::{Rule, sensitivity, source};
 
@@ -26,7 +26,8 @@ pub struct Args {
     /// File to write, a .json beside it [default: labels.parquet in the data set's folder, if one is given]
     #[arg(short, long, value_name = "FILE.parquet")]
     output: Option<PathBuf>,
-    /// Report what changes when each number of the rule changes by 10 %, each count by one
+    /// Report what changes when each number of the rule changes by 10 %, or by one sample, and each count by
+    /// one
     #[arg(long)]
     sensitivity: bool,
     /// Print the count of every interface every so many ps
@@ -54,7 +55,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     }
     let output = match (&args.output, args.data.as_slice()) {
         (Some(output), _) => Some(output.clone()),
-        (None, [data]) if data.is_dir() && !pack::shards(data)?.is_empty() => Some(data.join(LABELS)),
+        (None, [data]) if is_packed(data)? => Some(data.join(LABELS)),
         _ => None,
     };
     let mut watched = Vec::new();
@@ -67,7 +68,14 @@ pub fn run(args: Args) -> Result<ExitCode> {
     {
         bail!("run '{}' stands there twice", pair[0].run);
     }
-    let labels = Labels::new(&rule, &watched);
+    source::check_observable(&rule, &watched)?;
+    let mut labels = Labels::new(&rule, &watched);
+    if let ([data], Some(output)) = (args.data.as_slice(), &output)
+        && is_packed(data)?
+        && lies_in(output, data)
+    {
+        labels.origin = Some(dataset::labels::origin(data)?);
+    }
 
     let report = args.sensitivity.then(|| sensitivity::report(&rule, &watched));
     // Files first: who reads what is printed may stop reading, which ends the program.
@@ -78,7 +86,10 @@ pub fn run(args: Args) -> Result<ExitCode> {
         }
         labels.write(output)?;
         let json = output.with_extension("json");
-        std::fs::write(&json, serde_json::to_string_pretty(&summary)? + "\n")
+        // Whole or not at all, like the table.
+        let partial = output.with_extension("json.part");
+        std::fs::write(&partial, serde_json::to_string_pretty(&summary)? + "\n")
+            .and_then(|()| std::fs::rename(&partial, &json))
             .with_context(|| format!("cannot write {}", json.display()))?;
         println!("{} and {}", output.display(), json.display());
     }
@@ -91,6 +102,19 @@ pub fn run(args: Args) -> Result<ExitCode> {
         print_sensitivity(report);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a path is a data set of shards, and no folder of runs.
+fn is_packed(data: &Path) -> Result<bool> {
+    Ok(data.is_dir() && !shard::shards(data)?.is_empty())
+}
+
+/// Whether a file is the labels of the data set in a folder; others belong to no data set.
+fn lies_in(output: &Path, data: &Path) -> bool {
+    let parent = output.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let [parent, data] = [parent, data].map(std::fs::canonicalize);
+    output.file_name() == Some(LABELS.as_ref())
+        && parent.is_ok_and(|parent| data.is_ok_and(|data| data == parent))
 }
 
 /// Outcomes, and how many interfaces of each outcome end at which count.
@@ -132,8 +156,8 @@ fn print_histories(rule: &Rule, watched: &[Watched], labels: &Labels, every: f64
 
 fn print_sensitivity(report: &[sensitivity::Difference]) {
     println!(
-        "\n{:<34} {:>17} {:<18} {:<36} begin of instability",
-        "changed", "outcomes changed", "S / R / U", "begin of reconstruction"
+        "\n{:<52} {:>17} {:<18} {:<36} begin of instability",
+        "changed", "outcomes changed", "S / R / U / ?", "begin of reconstruction"
     );
     let shift = |s: &sensitivity::Shift| {
         let median = s.median_ps.map_or_else(String::new, |m| format!(", median {m:+.1} ps"));
@@ -142,7 +166,7 @@ fn print_sensitivity(report: &[sensitivity::Difference]) {
     for row in report {
         let counts: Vec<String> = row.counts.iter().map(ToString::to_string).collect();
         println!(
-            "{:<34} {:>8} of {:>5} {:<18} {:<36} {}",
+            "{:<52} {:>8} of {:>5} {:<18} {:<36} {}",
             row.variation,
             row.outcomes,
             row.interfaces,

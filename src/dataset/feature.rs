@@ -11,8 +11,18 @@ pub const LABEL_PREFIX: &str = "label:";
 /// Columns that say which frame a row is.
 pub const KEYS: [&str; 6] = ["run", "lineage", "interface", "frame", "time_ps", "condition"];
 
-/// Names that mean a label, whoever writes them without the prefix.
-const LABELS: [&str; 7] = ["state", "class", "label", "outcome", "t_r_ps", "t_u_ps", "end_ps"];
+/// Names that mean a label, whoever writes them without the prefix: what is written beside frames, and the
+/// columns of the table of labels.
+const LABELS: [&str; 5] = ["state", "class", "end_ps", "largest_count", "last_count"];
+
+/// Beginnings of such names, as they are commonly written: `label_state`, `t_R`, `until_ps`, `event_ps`.
+const BEGINNINGS: [&str; 6] = ["label", "outcome", "t_r", "t_u", "until", "event"];
+
+/// Whether a name means something that is known from the whole run only.
+pub(super) fn is_label(name: &str) -> bool {
+    let bare = name.trim().to_ascii_lowercase();
+    LABELS.contains(&bare.as_str()) || BEGINNINGS.iter().any(|begin| bare.starts_with(begin))
+}
 
 /// Name of a numeric column that may be a model's input.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,8 +35,7 @@ impl Feature {
     /// [`Error::Input`] for a label-only column and for the columns that identify a row.
     pub fn new(name: impl Into<String>) -> Result<Self> {
         let name = name.into();
-        let bare = name.trim().to_ascii_lowercase();
-        if bare.starts_with(LABEL_PREFIX) || LABELS.contains(&bare.as_str()) {
+        if is_label(&name) {
             return Err(Error::input(
                 "feature",
                 name,
@@ -35,6 +44,7 @@ impl Feature {
                 ),
             ));
         }
+        let bare = name.trim().to_ascii_lowercase();
         if bare.is_empty() || KEYS.contains(&bare.as_str()) {
             return Err(Error::input("feature", name, "a measured column, not one that identifies the row"));
         }
@@ -86,7 +96,20 @@ mod tests {
 
     #[test]
     fn label_only_columns_can_not_become_features() {
-        for name in ["label:state", "label:t_u_ps", " Label:events", "t_u_ps", "t_r_ps", "outcome", "State"] {
+        for name in [
+            "label:state",
+            " Label:events",
+            "t_u_ps",
+            "T_R",
+            "Outcome",
+            "State",
+            "until_ps",
+            "last_count",
+            "largest_count",
+            "label_state",
+            "labels",
+            "event_ps",
+        ] {
             let message = Feature::new(name).expect_err(name).to_string();
             assert!(message.contains("never an input"), "{message}");
         }

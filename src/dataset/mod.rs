@@ -10,17 +10,20 @@
 pub mod columns;
 pub mod feature;
 pub mod fidelity;
+pub mod labels;
 mod leakage;
 pub mod pack;
 mod read;
 pub mod recorded;
 pub mod series;
+pub mod shard;
 pub mod split;
 pub mod summary;
 pub mod target;
 
 pub use crate::window::rounding;
 pub use feature::{Feature, LABEL_PREFIX};
+pub(crate) use read::META_PREFIX;
 pub use series::{Series, Table};
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Finished runs of campaigns into shards of Parquet tables.
 //!
 //! A shard is a folder `shard-NNN` with `frames.parquet`, `events.parquet` and `runs.parquet` of up to 50
-//! runs. It is written under another name and renamed as a last act, and never touched again; what is
-//! packed already is known from the shards themselves. So packing can be stopped and repeated at any
+//! runs, and a manifest of their hashes. It is written under another name and renamed as a last act, and
+//! never touched again; what is packed already is known from the shards themselves. So packing can be stopped and repeated at any
 //! time, while the campaign goes on.
 
 use std::collections::BTreeMap;
@@ -16,13 +16,14 @@ use super::read::META_PREFIX;
 use super::recorded::{self, Record, Recorded};
 use super::rounding;
 use super::series::{FRAMES, RUNS, factor_column, standing_name};
+use super::shard::{self, EVENTS, FILES, shards};
 use crate::error::{Error, Result};
 use crate::onset::event;
 
 /// Runs per shard.
 pub const SHARD: usize = 50;
-/// File of the label-only events of a shard.
-pub const EVENTS: &str = "events.parquet";
+/// A name's last part is the beginning of a hash if it is one and has so many digits.
+const LEAST_HASH: usize = 8;
 
 /// A run that is packed already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,24 +64,6 @@ pub struct Options {
     pub full_only: bool,
 }
 
-/// Folders of the shards of a data set, in order.
-///
-/// # Errors
-/// [`Error::File`] when the folder cannot be read.
-pub fn shards(data: &Path) -> Result<Vec<PathBuf>> {
-    let mut shards: Vec<PathBuf> = std::fs::read_dir(data)
-        .map_err(|error| Error::file(data, error))?
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| shard_number(path).is_some() && path.join(RUNS).is_file())
-        .collect();
-    shards.sort();
-    Ok(shards)
-}
-
-fn shard_number(path: &Path) -> Option<usize> {
-    path.file_name()?.to_str()?.strip_prefix("shard-")?.parse().ok()
-}
-
 /// Runs of a data set's shards, by name.
 ///
 /// # Errors
@@ -88,6 +71,7 @@ fn shard_number(path: &Path) -> Option<usize> {
 pub fn packed(data: &Path) -> Result<BTreeMap<String, Packed>> {
     let mut runs = BTreeMap::new();
     for shard in shards(data)? {
+        shard::verify(&shard)?;
         let file = shard.join(RUNS);
         let table = Columns::read(&file)?;
         let texts = |name: &str| {
@@ -107,12 +91,20 @@ pub fn packed(data: &Path) -> Result<BTreeMap<String, Packed>> {
     Ok(runs)
 }
 
+/// Name of a run without the beginning of its inputs' hash that a campaign appends.
+fn key_of<'a>(run: &'a str, hash: &str) -> &'a str {
+    match run.rsplit_once('-') {
+        Some((key, short)) if short.len() >= LEAST_HASH && hash.starts_with(short) => key,
+        _ => run,
+    }
+}
+
 /// Packs all finished runs below `sources` that the data set does not have. `progress` is told after
 /// each run how many are done, and of how many.
 ///
 /// # Errors
-/// [`Error::File`] naming the run that cannot be read, was packed from other inputs, or is another run
-/// under a new name. Shards written until then stay.
+/// [`Error::File`] naming the run that cannot be read, was packed from other inputs, is another run under a
+/// new name, or one run of a campaign from two versions of its inputs. Shards written until then stay.
 pub fn pack(
     sources: &[PathBuf],
     data: &Path,
@@ -124,6 +116,8 @@ pub fn pack(
     let mut report = Report::default();
     let mut new: Vec<PathBuf> = Vec::new();
     let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
+    let mut keys: BTreeMap<String, String> =
+        known.iter().map(|(run, packed)| (key_of(run, &packed.hash).to_owned(), run.clone())).collect();
     for source in sources {
         for folder in recorded::folders(source)? {
             let record = Record::read(&folder)?;
@@ -132,6 +126,17 @@ pub fn pack(
             }
             if let Some(other) = names.insert(record.id.clone(), folder.clone()) {
                 let message = format!("run '{}' is in {} too", record.id, other.display());
+                return Err(Error::file(&folder, message));
+            }
+            let key = key_of(&record.id, &record.hash);
+            if let Some(other) = keys.insert(key.to_owned(), record.id.clone())
+                && other != record.id
+            {
+                let message = format!(
+                    "runs '{other}' and '{}' are one run, '{key}', from two versions of its inputs: a data set \
+                     holds one version; move the other's folder away",
+                    record.id
+                );
                 return Err(Error::file(&folder, message));
             }
             match known.get(&record.id) {
@@ -151,7 +156,7 @@ pub fn pack(
         report.left = new.len() % SHARD;
         new.truncate(new.len() - report.left);
     }
-    let first = shards(data)?.iter().filter_map(|path| shard_number(path)).max().map_or(0, |n| n + 1);
+    let first = shards(data)?.iter().filter_map(|path| shard::number(path)).max().map_or(0, |n| n + 1);
     let mut done = 0;
     for (number, group) in (first..).zip(new.chunks(SHARD)) {
         let mut runs = Vec::with_capacity(group.len());
@@ -210,7 +215,8 @@ fn write_shard(runs: &[Recorded], data: &Path, number: usize, report: &mut Repor
     let events = runs.iter().map(|run| (run.record.id.clone(), run.events.clone())).collect();
     event::to_columns(&events).write(&partial.join(EVENTS))?;
     about(runs)?.write(&partial.join(RUNS))?;
-    for file in [FRAMES, EVENTS, RUNS] {
+    shard::seal(&partial)?;
+    for file in FILES {
         report.bytes += std::fs::metadata(partial.join(file)).map_or(0, |data| data.len());
     }
     std::fs::rename(&partial, &shard).map_err(|error| Error::file(&shard, error))?;

@@ -1,20 +1,20 @@
 //! Parquet files to a [`Table`], checked on the way.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
 use serde_json::Value;
 
 use super::columns::{Column, Columns};
-use super::feature::{Feature, KEYS, LABEL_PREFIX};
-use super::leakage;
+use super::feature::{Feature, KEYS, LABEL_PREFIX, is_label};
 use super::series::{CLASSES, FRAMES, RUNS, Series, Table};
+use super::shard;
 use super::target::SLACK_PS;
+use super::{labels, leakage};
 use crate::error::{Error, Result};
 use crate::frame::Condition;
 use crate::onset::Outcome;
-use crate::onset::labels::{LABELS, Labels};
 use crate::window::Settings;
 
 /// Columns of the table of runs that are no factors; `meta:` is the prefix of further ones.
@@ -59,7 +59,8 @@ pub(super) fn data_sets(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(folders)
 }
 
-/// The files with frames of one data set.
+/// The files with frames of one data set. A shard that has lost a file is refused here: it must not pass for
+/// a folder that is none.
 fn frame_files(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
@@ -68,6 +69,7 @@ fn frame_files(path: &Path) -> Result<Vec<PathBuf>> {
     if single.is_file() {
         return Ok(vec![single]);
     }
+    shard::shards(path)?;
     Ok(subfolders(path)?
         .into_iter()
         .map(|folder| folder.join(FRAMES))
@@ -88,23 +90,37 @@ fn subfolders(path: &Path) -> Result<Vec<PathBuf>> {
 
 pub(super) fn table(path: &Path) -> Result<Table> {
     let mut all: Option<Part> = None;
-    for data in data_sets(path)? {
-        let mut whole: Option<Part> = None;
-        for file in frame_files(&data)? {
-            merge(&mut whole, one(&file)?).map_err(|message| Error::file(&file, message))?;
+    let sets = data_sets(path)?;
+    for data in &sets {
+        let mut whole = data_set(data, sets.len() == 1)?;
+        if labels::apply(data, &whole.0, &mut whole.2)? {
+            whole.1 = Outcome::CLASSES.map(|outcome| outcome.name().to_owned()).to_vec();
         }
-        let mut whole = whole.ok_or_else(|| Error::file(&data, "no data set"))?;
-        let labels = data.join(LABELS);
-        if data.is_dir() && labels.is_file() {
-            let labels = Labels::read(&labels)?;
-            labels.apply(&mut whole.2).map_err(|error| Error::file(&data, error))?;
-            whole.1 = Outcome::ALL.map(|outcome| outcome.name().to_owned()).to_vec();
-        }
-        merge(&mut all, whole).map_err(|message| Error::file(&data, message))?;
+        merge(&mut all, whole).map_err(|message| Error::file(data, message))?;
     }
-    let (features, classes, series) = all.ok_or_else(|| Error::file(path, "no data set"))?;
+    finish(path, all)
+}
+
+/// Reads one data set without the labels of a rule that lie beside it.
+pub(super) fn unlabelled(data: &Path) -> Result<Table> {
+    finish(data, Some(data_set(data, true)?))
+}
+
+fn finish(path: &Path, part: Option<Part>) -> Result<Table> {
+    let (features, classes, series) = part.ok_or_else(|| Error::file(path, "no data set"))?;
     leakage::check(&series).map_err(|error| Error::file(path, error))?;
     Table::new(features, classes, series).map_err(|error| Error::file(path, error))
+}
+
+/// All parts of one data set; `alone` is whether it is the only one that is read.
+fn data_set(data: &Path, alone: bool) -> Result<Part> {
+    let mut whole: Option<Part> = None;
+    let files = frame_files(data)?;
+    for file in &files {
+        let part = one(file, alone && files.len() == 1)?;
+        merge(&mut whole, part).map_err(|message| Error::file(file, message))?;
+    }
+    whole.ok_or_else(|| Error::file(data, "no data set"))
 }
 
 /// Adds a part whose columns and classes are those of the parts before.
@@ -139,23 +155,42 @@ fn different(first: &[Feature], here: &[Feature]) -> String {
     }
 }
 
-fn one(file: &Path) -> Result<(Vec<Feature>, Vec<String>, Vec<Series>)> {
+/// One file of frames and the runs beside it. Only a table that is read `alone`, and is no shard, may leave
+/// lineages out: the runs of others could share one.
+fn one(file: &Path, alone: bool) -> Result<Part> {
+    let shard = file.parent().filter(|folder| shard::number(folder).is_some());
+    if let Some(shard) = shard {
+        shard::verify(shard)?;
+    }
     let frames = Columns::read(file)?;
     let runs_file = file.with_file_name(RUNS);
-    let runs = if runs_file.is_file() { read_runs(&runs_file)? } else { BTreeMap::new() };
-    series_of(&frames, &runs).map_err(|error| Error::file(file, error))
+    let runs = if runs_file.is_file() { Some(read_runs(&runs_file)?) } else { None };
+    if shard.is_some() && runs.iter().flatten().any(|(_, run)| run.lineage.is_none()) {
+        return Err(Error::file(&runs_file, "expected a column 'lineage' with a name for every run"));
+    }
+    let default = alone && shard.is_none();
+    series_of(&frames, runs.as_ref(), default).map_err(|error| Error::file(file, error))
 }
 
 fn read_runs(file: &Path) -> Result<BTreeMap<String, Run>> {
     let table = Columns::read(file)?;
     let names = table.get("run").ok_or_else(|| Error::file(file, "no column 'run'"))?.texts();
+    if let Some((name, _)) = table.iter().find(|(name, _)| !name.starts_with(META_PREFIX) && is_label(name)) {
+        let message =
+            format!("column '{name}': expected factors; what is known of the whole run only is none");
+        return Err(Error::file(file, message));
+    }
     let mut runs = BTreeMap::new();
     for (row, name) in names.iter().enumerate() {
         let mut run = Run::default();
         for (key, column) in table.iter() {
             let value = value_at(column, row);
             match (key, &value) {
+                ("lineage", Value::Null) => {
+                    return Err(Error::file(file, format!("lineage of run '{name}': expected a name")));
+                }
                 ("lineage", Value::String(lineage)) => run.lineage = Some(lineage.clone()),
+                ("lineage", number) => run.lineage = Some(number.to_string()),
                 ("sample_ps", value) => run.sample_ps = value.as_f64(),
                 ("settings", Value::String(text)) => {
                     let settings = serde_json::from_str(text)
@@ -196,10 +231,8 @@ pub(super) fn value_at(column: &Column, row: usize) -> Value {
     }
 }
 
-fn series_of(
-    frames: &Columns,
-    runs: &BTreeMap<String, Run>,
-) -> Result<(Vec<Feature>, Vec<String>, Vec<Series>)> {
+/// `default` is whether a run without a lineage may be one of its own.
+fn series_of(frames: &Columns, runs: Option<&BTreeMap<String, Run>>, default: bool) -> Result<Part> {
     let need = |name: &str| {
         frames.get(name).ok_or_else(|| Error::input("columns", "frames", format!("a column '{name}'")))
     };
@@ -247,27 +280,63 @@ fn series_of(
         }
         rows.entry((run, interface as u64)).or_default().push(row);
     }
+    let named: BTreeSet<&str> = rows.keys().map(|(name, _)| *name).collect();
+    if let Some(name) =
+        runs.into_iter().flatten().map(|(name, _)| name).find(|name| !named.contains(name.as_str()))
+    {
+        return Err(Error::input(format!("run of {RUNS}"), name, "frames of every run"));
+    }
     let nothing = Run::default();
     let mut series = Vec::with_capacity(rows.len());
     for ((name, interface), rows) in rows {
-        if !runs.is_empty() && !runs.contains_key(name) {
-            return Err(Error::input("run", name, format!("a run of {RUNS}")));
-        }
-        let about = runs.get(name).unwrap_or(&nothing);
-        let first = rows[0];
+        let about = match runs {
+            None => &nothing,
+            Some(runs) => {
+                runs.get(name).ok_or_else(|| Error::input("run", name, format!("a run of {RUNS}")))?
+            }
+        };
+        let own = |what: &str| format!("{what} of run {name}, interface {interface}");
+        let lineage =
+            match (constant(&own("lineage"), lineage.as_deref(), &rows, |a, b| a == b)?, &about.lineage) {
+                (Some(own), _) if own.is_empty() => {
+                    return Err(Error::input("lineage of run", name, "a name"));
+                }
+                (Some(own), Some(other)) if own != *other => {
+                    return Err(Error::input(
+                        format!("lineage of run {name}"),
+                        own,
+                        format!("{other}, as in {RUNS}"),
+                    ));
+                }
+                (Some(lineage), _) => lineage,
+                (None, Some(lineage)) => lineage.clone(),
+                (None, None) if default => name.to_owned(),
+                (None, None) => {
+                    let expected =
+                        format!("a column 'lineage' in {FRAMES} or {RUNS}, as in every part of a data set");
+                    return Err(Error::input("lineage of run", name, expected));
+                }
+            };
         let time_ps: Vec<f64> = rows.iter().map(|&row| time[row]).collect();
-        let at = |times: &Option<Vec<f64>>| times.as_ref().map(|t| t[first]).filter(|t| t.is_finite());
+        let onset = |name: &str, times: &Option<Vec<f64>>| -> Result<Option<f64>> {
+            let key = own(&format!("{LABEL_PREFIX}{name}"));
+            let same = |a: &f64, b: &f64| a == b || (a.is_nan() && b.is_nan());
+            Ok(constant(&key, times.as_deref(), &rows, same)?.filter(|t| t.is_finite()))
+        };
+        let (t_r, t_u, end) = (onset("t_r_ps", &t_r)?, onset("t_u_ps", &t_u)?, onset("end_ps", &end)?);
+        if let (Some(t_r), Some(t_u)) = (t_r, t_u)
+            && t_r > t_u + SLACK_PS
+        {
+            let expected = format!("at most {LABEL_PREFIX}t_u_ps = {t_u}");
+            return Err(Error::input(own(&format!("{LABEL_PREFIX}t_r_ps")), t_r, expected));
+        }
         let standing = match &standing {
             None => vec![Condition::Measured; rows.len()],
             Some(names) => rows.iter().map(|&row| standing_of(&names[row])).collect::<Result<_>>()?,
         };
         series.push(Series {
             run: name.to_owned(),
-            lineage: lineage
-                .as_ref()
-                .map(|names| names[first].clone())
-                .or_else(|| about.lineage.clone())
-                .unwrap_or_else(|| name.to_owned()),
+            lineage,
             interface: interface as usize,
             condition: about.condition.clone(),
             sample_ps: about.sample_ps.unwrap_or_else(|| spacing(&time_ps)),
@@ -276,17 +345,37 @@ fn series_of(
             // As in `Series::set_onsets`: what is not known of all series is not known.
             state: rows
                 .iter()
-                .map(|&row| state[row].filter(|_| at(&end).is_none_or(|end| time[row] <= end + SLACK_PS)))
+                .map(|&row| state[row].filter(|_| end.is_none_or(|end| time[row] <= end + SLACK_PS)))
                 .collect(),
-            t_r_ps: at(&t_r),
-            t_u_ps: at(&t_u),
-            end_ps: at(&end).or_else(|| time_ps.last().copied()).unwrap_or(0.0),
+            t_r_ps: t_r,
+            t_u_ps: t_u,
+            end_ps: end.or_else(|| time_ps.last().copied()).unwrap_or(0.0),
             settings: about.settings.clone(),
             elements: about.elements.clone(),
             time_ps,
         });
     }
     Ok((features, classes, series))
+}
+
+/// The one value that a column has in the rows of a series; none where there is no such column.
+fn constant<T: Clone + ToString>(
+    key: &str,
+    column: Option<&[T]>,
+    rows: &[usize],
+    same: impl Fn(&T, &T) -> bool,
+) -> Result<Option<T>> {
+    let Some(column) = column else {
+        return Ok(None);
+    };
+    let first = &column[rows[0]];
+    match rows.iter().find(|&&row| !same(&column[row], first)) {
+        None => Ok(Some(first.clone())),
+        Some(&row) => {
+            let expected = format!("one value in all rows, not also {}", first.to_string());
+            Err(Error::input(key, column[row].to_string(), expected))
+        }
+    }
 }
 
 /// Names of the classes and the class of each row.

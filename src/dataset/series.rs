@@ -12,6 +12,7 @@ use super::columns::{Column, Columns};
 use super::feature::{Feature, LABEL_PREFIX};
 use super::read;
 use super::target::SLACK_PS;
+pub(crate) use crate::campaign::hex;
 use crate::error::{Error, Result};
 use crate::frame::{Condition, Frame};
 use crate::window::Settings;
@@ -368,12 +369,4 @@ pub(crate) fn standing_name(condition: Condition) -> &'static str {
         Condition::Measured => "measured",
         Condition::NoSurface => "no_surface",
     }
-}
-
-/// Hexadecimal text of a hash.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -7,9 +7,9 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::columns::Columns;
-use super::pack;
 use super::read::{self, META_PREFIX};
 use super::series::{RUNS, Series, Table};
+use super::shard;
 use super::target::Horizon;
 use crate::error::{Error, Result};
 
@@ -174,7 +174,7 @@ fn costs(path: &Path) -> Result<(Option<f64>, u64)> {
     }
     let mut folders = Vec::new();
     for data in read::data_sets(path)? {
-        let shards = pack::shards(&data)?;
+        let shards = shard::shards(&data)?;
         folders.extend(if shards.is_empty() { vec![data] } else { shards });
     }
     let (mut seconds, mut bytes) = (None, 0);

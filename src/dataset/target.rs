@@ -5,9 +5,10 @@
 //! horizon runs past the end of what is known is censored, neither yes nor no, **whatever the outcome**:
 //! if late times counted only where an event is known to follow, their mere existence would tell it.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
-use super::series::Series;
 use crate::error::{Error, Result};
 
 /// Times are multiples of a sampling interval, summed up in floating point: differences below this mean
@@ -91,27 +92,17 @@ impl Horizon {
         }
     }
 
-    /// Targets of all frames of a series.
-    #[must_use]
-    pub fn targets(&self, series: &Series) -> Vec<Target> {
-        series.time_ps.iter().map(|&t| self.target(t, series.t_u_ps, series.end_ps)).collect()
-    }
-
     /// Whether a series has an event that leaves time for a warning once the baseline has ended.
     #[must_use]
     pub fn warnable(&self, event_ps: Option<f64>, baseline_end_ps: f64) -> bool {
         event_ps.is_some_and(|event| event - baseline_end_ps >= self.least_lead_ps - SLACK_PS)
     }
+}
 
-    /// Whether the event follows at any time within the series, for what is asked "ever": the event is
-    /// ahead, there is none, or the time is not at risk.
-    #[must_use]
-    pub fn ever(&self, time_ps: f64, event_ps: Option<f64>) -> Target {
-        match event_ps {
-            Some(event) if time_ps >= event - self.gap_ps - SLACK_PS => Target::NotAtRisk,
-            Some(_) => Target::Positive,
-            None => Target::Negative,
-        }
+impl fmt::Display for Horizon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { gap_ps, horizon_ps, least_lead_ps } = self;
+        write!(f, "gap_ps {gap_ps}, horizon_ps {horizon_ps}, least_lead_ps {least_lead_ps}")
     }
 }
 
@@ -157,13 +148,6 @@ mod tests {
         assert_eq!(H.target(0.3, Some(10.0 + sum), 60.0), Positive);
         assert_eq!(H.target(0.3, Some(1.0 + sum), 60.0), NotAtRisk);
         assert_eq!(H.target(sum, None, 10.3), Negative);
-    }
-
-    #[test]
-    fn ever_asks_for_the_event_at_any_distance() {
-        assert_eq!(H.ever(0.0, Some(50.0)), Positive);
-        assert_eq!(H.ever(49.0, Some(50.0)), NotAtRisk);
-        assert_eq!(H.ever(59.0, None), Negative);
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! What crosses the modules of the data set: reading what was written, open schema, refusals.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use ndarray::Array2;
 
 use super::columns::{Column, Columns};
 use super::series::{FRAMES, RUNS};
+use super::shard::EVENTS;
 use super::*;
 use crate::frame::Condition;
+use crate::onset::event;
 use crate::window::Settings;
 
 pub(super) fn settings() -> Settings {
@@ -148,7 +151,7 @@ fn refusal(name: &str, column: Column) -> String {
 
 #[test]
 fn label_only_columns_are_refused_by_name_at_load() {
-    for name in ["t_u_ps", "outcome", "Label:state"] {
+    for name in ["t_u_ps", "outcome", "Label:state", "until_ps", "last_count"] {
         let message = refusal(name, Column::F64(vec![1.0, 2.0]));
         assert!(message.contains(&format!("'{name}'")) && message.contains("never an input"), "{message}");
     }
@@ -166,17 +169,127 @@ fn columns_that_are_no_numbers_and_odd_classes_are_refused() {
     assert!(refusal("interface", Column::F64(vec![-1.0, 0.0])).contains("interface = '-1'"));
 }
 
+/// Writes a table as a shard without events.
+fn shard(table: &Table, folder: &Path) {
+    table.write(folder).expect("writes");
+    event::to_columns(&BTreeMap::new()).write(&folder.join(EVENTS)).expect("writes");
+}
+
+#[test]
+fn a_shard_without_its_table_of_runs_is_refused() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    for name in ["shard-000", "shard-001"] {
+        let run = if name == "shard-000" { "a" } else { "b" };
+        let part = Table::new(features(), classes(), vec![series(run, 0, 6)]).expect("consistent");
+        shard(&part, &folder.path().join("oxides").join(name));
+    }
+    for path in [folder.path().to_owned(), folder.path().join("oxides")] {
+        Table::read(&path).expect("whole");
+    }
+    for (lost, at) in [(RUNS, "shard-001"), (EVENTS, "shard-000"), (FRAMES, "shard-001")] {
+        let file = folder.path().join("oxides").join(at).join(lost);
+        let bytes = std::fs::read(&file).expect("there");
+        std::fs::remove_file(&file).expect("there");
+        for path in [folder.path().to_owned(), folder.path().join("oxides")] {
+            let message = Table::read(&path).expect_err(lost).to_string();
+            assert!(message.contains(at) && message.contains(&format!("no {lost}")), "{message}");
+        }
+        std::fs::write(&file, bytes).expect("writes");
+    }
+}
+
+/// A table of two runs of the open schema without lineages, with further columns.
+fn open(runs: [&str; 2], more: &[(&str, [f64; 4])]) -> Columns {
+    let mut frames = Columns::default();
+    let names = [runs[0], runs[0], runs[1], runs[1]];
+    frames.push("run", Column::Text(names.map(str::to_owned).to_vec()));
+    frames.push("time_ps", Column::F64(vec![0.0, 1.0, 0.0, 1.0]));
+    frames.push("msd_a", Column::F32(vec![runs[0].len() as f32, 1.0, 3.5, 4.0]));
+    for (name, values) in more {
+        frames.push(*name, Column::F64(values.to_vec()));
+    }
+    frames
+}
+
+#[test]
+fn only_a_table_that_stands_alone_may_leave_lineages_out() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let part = |name: &str, runs| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(&path).expect("creates");
+        open(runs, &[]).write(&path.join(FRAMES)).expect("writes");
+    };
+    part("one", ["a", "b"]);
+    assert_eq!(Table::read(&folder.path().join("one")).expect("alone").series[1].lineage, "b");
+    part("two", ["cc", "dd"]);
+    let message = Table::read(folder.path()).expect_err("two parts").to_string();
+    assert!(message.contains("a column 'lineage'"), "{message}");
+}
+
+#[test]
+fn what_is_one_of_a_series_is_one_in_all_its_rows() {
+    let nan = f64::NAN;
+    for (more, part) in [
+        (vec![("lineage", [1.0, 2.0, 3.0, 3.0])], "lineage of run a, interface 0 = '2'"),
+        (vec![("label:t_u_ps", [nan, nan, 5.0, 6.0])], "label:t_u_ps of run b, interface 0 = '6'"),
+        (vec![("label:t_r_ps", [nan, 1.0, 1.0, 1.0])], "label:t_r_ps of run a"),
+        (
+            vec![("label:t_r_ps", [nan, nan, 9.0, 9.0]), ("label:t_u_ps", [nan, nan, 5.0, 5.0])],
+            "expected at most label:t_u_ps = 5",
+        ),
+    ] {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let file = folder.path().join(FRAMES);
+        open(["a", "b"], &more).write(&file).expect("writes");
+        let message = Table::read(&file).expect_err(part).to_string();
+        assert!(message.contains(part), "{message}");
+    }
+}
+
+#[test]
+fn both_tables_agree_on_runs_and_lineages() {
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let runs = |names: &[&str], lineages: &[&str], factor: &str| {
+        let texts = |texts: &[&str]| Column::Text(texts.iter().map(|t| (*t).to_owned()).collect());
+        let mut runs = Columns::default();
+        runs.push("run", texts(names));
+        runs.push("lineage", texts(lineages));
+        runs.push(factor, texts(names));
+        runs.write(&folder.path().join(RUNS)).expect("writes");
+        Table::read(folder.path())
+    };
+    open(["a", "b"], &[("lineage", [1.0, 1.0, 2.0, 2.0])])
+        .write(&folder.path().join(FRAMES))
+        .expect("writes");
+    runs(&["a", "b"], &["1", "2"], "system").expect("they agree");
+    for (names, lineages, factor, part) in [
+        (
+            &["a", "b"][..],
+            &["1", "3"][..],
+            "system",
+            "lineage of run b = '2': expected 3, as in runs.parquet",
+        ),
+        (&["a", "b"], &["1", ""], "system", "lineage of run 'b': expected a name"),
+        (&["a", "b", "c"], &["1", "2", "3"], "system", "run of runs.parquet = 'c': expected frames"),
+        (&["a", "b"], &["1", "2"], "label:outcome", "column 'label:outcome': expected factors"),
+        (&["a", "b"], &["1", "2"], "t_u_ps", "column 't_u_ps': expected factors"),
+    ] {
+        let message = runs(names, lineages, factor).expect_err(part).to_string();
+        assert!(message.contains(part), "{message}");
+    }
+}
+
 #[test]
 fn shards_are_read_together_and_must_agree() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let part = |run: &str| {
         Table::new(features(), classes(), vec![series(run, 0, 6), series(run, 1, 6)]).expect("consistent")
     };
-    part("a").write(&folder.path().join("shard-000")).expect("writes");
-    part("b").write(&folder.path().join("shard-001")).expect("writes");
+    shard(&part("a"), &folder.path().join("shard-000"));
+    shard(&part("b"), &folder.path().join("shard-001"));
     assert_eq!(Table::read(folder.path()).expect("reads").hash, table().hash);
 
-    part("a").write(&folder.path().join("shard-002")).expect("writes");
+    shard(&part("a"), &folder.path().join("shard-002"));
     let message = Table::read(folder.path()).expect_err("a run twice").to_string();
     assert!(message.contains("run = 'a'") && message.contains("once"), "{message}");
 
@@ -193,13 +306,13 @@ fn several_data_sets_are_read_as_one() {
     let part = |run: &str| {
         Table::new(features(), classes(), vec![series(run, 0, 6), series(run, 1, 6)]).expect("consistent")
     };
-    part("a").write(&folder.path().join("oxides/shard-000")).expect("writes");
-    part("b").write(&folder.path().join("halides/shard-000")).expect("writes");
+    shard(&part("a"), &folder.path().join("oxides/shard-000"));
+    shard(&part("b"), &folder.path().join("halides/shard-000"));
     assert_eq!(Table::read(folder.path()).expect("reads").hash, table().hash);
 
     let mut other = part("b");
     other.classes[0] = "quiet".into();
-    other.write(&folder.path().join("halides/shard-000")).expect("writes");
+    shard(&other, &folder.path().join("halides/shard-000"));
     let message = Table::read(folder.path()).expect_err("other classes").to_string();
     assert!(message.contains("classes"), "{message}");
 
@@ -386,6 +499,76 @@ mod packing {
     }
 
     #[test]
+    fn two_versions_of_one_run_are_refused_by_name() {
+        let hashes = ["00112233445566", "99887766554433"];
+        for packed_first in [true, false] {
+            let folder = tempfile::tempdir().expect("temporary folder");
+            let (runs, data) = (folder.path().join("runs"), folder.path().join("data"));
+            run(&runs, &format!("a-T900-s1-{}", &hashes[0][..10]), hashes[0], 1);
+            // Another seed of the condition is another run, whatever its name ends with.
+            run(&runs, "a-T900-s2", "0123", 3);
+            if packed_first {
+                pack_all(&runs, &data).expect("packs");
+            }
+            run(&runs, &format!("a-T900-s1-{}", &hashes[1][..10]), hashes[1], 2);
+            let message = pack_all(&runs, &data).expect_err("two versions").to_string();
+            let parts = ["a-T900-s1-0011223344", "a-T900-s1-9988776655", "one run, 'a-T900-s1'"];
+            assert!(parts.iter().all(|part| message.contains(part)), "{message}");
+        }
+    }
+
+    #[test]
+    fn events_of_other_runs_are_refused() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let (runs, data) = (folder.path().join("runs"), folder.path().join("data"));
+        run(&runs, "r1", "h1", 1);
+        pack_all(&runs, &data).expect("packs");
+        let shard = data.join("shard-000");
+        let mut events = event::read(&shard.join(EVENTS)).expect("reads");
+        let own = events["r1"].clone();
+        events.insert("r2".into(), own);
+        event::to_columns(&events).write(&shard.join(EVENTS)).expect("writes");
+        let message = crate::onset::source::watched(&data).expect_err("other hash").to_string();
+        assert!(message.contains("manifest.json"), "{message}");
+        std::fs::remove_file(shard.join(crate::dataset::shard::MANIFEST)).expect("there");
+        let message = crate::onset::source::watched(&data).expect_err("another run").to_string();
+        assert!(message.contains("event of run 'r2'"), "{message}");
+    }
+
+    #[test]
+    fn labels_belong_to_the_data_and_the_horizon_that_they_were_made_for() {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let (runs, data) = (folder.path().join("runs"), folder.path().join("data"));
+        run(&runs, "r1", "h1", 1);
+        pack_all(&runs, &data).expect("packs");
+        let text = include_str!("../../examples/labels/oxides.yaml");
+        let rule: crate::onset::Rule = serde_yaml::from_str(text).expect("a rule");
+        let watched = crate::onset::source::watched(&data).expect("reads");
+        let mut made = crate::onset::Labels::new(&rule, &watched);
+        made.write(&data.join("labels.parquet")).expect("writes");
+        let message = Table::read(&data).expect_err("of no data").to_string();
+        assert!(message.contains("foreshock label"), "{message}");
+        made.origin = Some(labels::origin(&data).expect("reads"));
+        made.write(&data.join("labels.parquet")).expect("writes");
+        assert_eq!(Table::read(&data).expect("reads").classes, classes());
+
+        assert_eq!(labels::horizon(&data).expect("reads"), Some(rule.horizon));
+        labels::check_horizon(&data, &rule.horizon).expect("the same");
+        let other = target::Horizon { horizon_ps: 20.0, ..rule.horizon };
+        let message = labels::check_horizon(&data, &other).expect_err("another").to_string();
+        assert!(message.contains("horizon_ps 20") && message.contains("horizon_ps 10"), "{message}");
+
+        // Another event, and the labels are not those of this data any more.
+        let shard = data.join("shard-000");
+        let mut events = event::read(&shard.join(EVENTS)).expect("reads");
+        events.entry("r1".into()).or_default().pop();
+        event::to_columns(&events).write(&shard.join(EVENTS)).expect("writes");
+        std::fs::remove_file(shard.join(crate::dataset::shard::MANIFEST)).expect("there");
+        let message = Table::read(&data).expect_err("other events").to_string();
+        assert!(message.contains("labels events_sha256"), "{message}");
+    }
+
+    #[test]
     fn one_run_under_two_names_in_a_table_is_refused() {
         let mut twin = series("a", 0, 6);
         twin.run = "b".into();
@@ -399,6 +582,9 @@ mod packing {
         other.lineage = "another".into();
         let table = Table::new(features(), classes(), vec![series("a", 0, 6), other]).expect("consistent");
         table.write(folder.path()).expect("writes");
+        let message = Table::read(folder.path()).expect_err("refused").to_string();
+        assert!(message.contains("as in runs.parquet"), "{message}");
+        std::fs::remove_file(folder.path().join(RUNS)).expect("there");
         let message = Table::read(folder.path()).expect_err("refused").to_string();
         assert!(message.contains("one lineage for all of run a"), "{message}");
     }

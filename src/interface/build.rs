@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::crystal::Crystal;
 use super::defects;
-use super::elements::{mass, type_rank};
+use super::elements::{bond_reach, mass, type_rank};
 use super::matching::{self, Plane, Supercell};
 use super::orient::{Layered, Orientation, layers};
 use super::prototypes::prototype;
@@ -12,10 +12,11 @@ use super::random::{Purpose, Random};
 use super::read;
 use super::report::{Report, SlabReport, TypeReport};
 use super::slab::{SlabAtom, area, extent, slab};
-use super::spec::{Offset, SCHEMA, Side, Spec, Termination, Which};
+use super::spec::{ChargeSet, Charges, Offset, SCHEMA, Side, Spec, Termination, Which};
 use super::stack::{Atom, Cell, Layer, Part, check_neutral, check_overlaps, pile};
 use super::termination::{Cut, best_cut, cut_at};
 use crate::error::{Error, Result};
+use crate::potential::pedone::Pedone;
 
 /// A finished cell.
 #[derive(Debug, Clone, PartialEq)]
@@ -129,6 +130,8 @@ pub fn build(spec: &Spec) -> Result<Built> {
 
     let mut random = Random::new(spec.seed, Purpose::Defects);
     let made = defects::make(&mut atoms, &spec.defects, &spec.charges, &mut random)?;
+    check_sides(&atoms)?;
+    check_vacuum(spec, &atoms)?;
     let elements_of = |layer: Layer| -> Vec<&'static str> {
         let mut found = Vec::new();
         for atom in atoms.iter().filter(|atom| atom.layer == layer) {
@@ -202,6 +205,37 @@ pub fn build(spec: &Spec) -> Result<Built> {
     Ok(built)
 }
 
+/// Refuses a cell one side of which the defects have taken away.
+fn check_sides(atoms: &[Atom]) -> Result<()> {
+    for layer in [Layer::A, Layer::B] {
+        if !atoms.iter().any(|atom| atom.layer == layer) {
+            return Err(Error::input(
+                "defects",
+                format!("no atom left on {}", layer.name()),
+                "some on both sides",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a vacuum across which both sides still interact: a second interface that is reported as none.
+fn check_vacuum(spec: &Spec, atoms: &[Atom]) -> Result<()> {
+    let widest = atoms.iter().map(|atom| bond_reach(atom.element, atom.element)).fold(0.0, f64::max);
+    let (least, what) = match spec.charges {
+        Charges::Named(ChargeSet::Pedone) => (Pedone::default().cutoff(), "the cutoff of the potential"),
+        _ => (widest, "the longest bond of the largest atoms"),
+    };
+    if spec.vacuum > 0.0 && spec.vacuum < least {
+        return Err(Error::input(
+            "vacuum",
+            spec.vacuum,
+            format!("0, or at least {least:.2} angstrom, {what}"),
+        ));
+    }
+    Ok(())
+}
+
 fn crystal(side: &Side) -> Result<Crystal> {
     let mut crystal = match (&side.prototype, &side.file) {
         (Some(name), _) => prototype(name)?,
@@ -251,8 +285,12 @@ fn check_tilt(plane: &Plane) -> Result<()> {
 }
 
 fn part(layer: Layer, side: &Side, atoms: Vec<SlabAtom>, offset: [f64; 2], strain: &[f64; 3]) -> Part {
-    let stretch = if side.conserve_volume { 1.0 / ((1.0 + strain[0]) * (1.0 + strain[1])) } else { 1.0 };
-    Part { layer, atoms, offset, stretch }
+    Part { layer, atoms, offset, stretch: stretch(side, strain) }
+}
+
+/// Factor on a slab's heights.
+fn stretch(side: &Side, strain: &[f64; 3]) -> f64 {
+    if side.conserve_volume { 1.0 / ((1.0 + strain[0]) * (1.0 + strain[1])) } else { 1.0 }
 }
 
 fn describe(
@@ -264,6 +302,7 @@ fn describe(
     layer: Layer,
 ) -> SlabReport {
     let Prepared { side, layered, cut, layers } = prepared;
+    let stretch = stretch(side, &strain);
     let mut composition = std::collections::BTreeMap::new();
     for atom in atoms.iter().filter(|atom| atom.layer == layer) {
         *composition.entry(atom.element).or_insert(0) += 1;
@@ -278,13 +317,14 @@ fn describe(
         cell: [layered.plane[0][0], layered.plane[1][1], layered.stack[2]],
         supercell,
         layers: *layers,
-        thickness: *layers as f64 * layered.stack[2],
-        extent: extent(slab),
+        thickness: *layers as f64 * layered.stack[2] * stretch,
+        extent: extent(slab) * stretch,
         termination: cut.fraction,
         termination_auto: matches!(side.termination, Termination::Named(_)),
         cut_bonds: cut.bonds * supercell_cells(&supercell),
         cut_gap: cut.gap,
         strain_percent: strain.map(|v| 100.0 * v),
+        strain_z_percent: 100.0 * (stretch - 1.0),
         composition,
     }
 }
@@ -307,5 +347,5 @@ fn fingerprint(spec: &Spec) -> Result<String> {
     }
     let text = serde_json::to_string(&spec).expect("numbers, strings, lists and maps of strings");
     hash.update(text.as_bytes());
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(crate::campaign::hex(&hash.finalize()))
 }

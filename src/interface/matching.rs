@@ -16,6 +16,9 @@ pub type Supercell = [[i32; 2]; 2];
 /// What the search prefers: this much strain less is worth an area larger by `min_length` squared.
 const STRAIN_PER_AREA: f64 = 0.02;
 
+/// A search looks at so many supercells of a slab at most: a few seconds.
+const MOST_SUPERCELLS: u64 = 50_000;
+
 /// Both supercells and the box they share.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Match {
@@ -119,18 +122,19 @@ fn percent(strain: &[f64; 3]) -> String {
 /// where none of them fits, all supercells are searched, at any angle to each other.
 ///
 /// # Errors
-/// [`Error::Input`] with the best strain found when there is no such pair.
+/// [`Error::Input`] with the best strain found when there is no such pair, or with the number of supercells
+/// when there are too many to try.
 pub fn search(a: &Layered, b: &Layered, lateral: &Lateral) -> Result<Match> {
     let mut closest: Option<Match> = None;
     if a.is_rectangular() && b.is_rectangular() {
-        let own = aligned(a, lateral, false);
-        let mut other = aligned(b, lateral, false);
-        other.extend(aligned(b, lateral, true));
+        let own = aligned(a, lateral, false)?;
+        let mut other = aligned(b, lateral, false)?;
+        other.extend(aligned(b, lateral, true)?);
         if let Some(found) = best((a, &own), (b, &other), lateral, &mut closest) {
             return Ok(found);
         }
     }
-    let (own, other) = (all(a, lateral), all(b, lateral));
+    let (own, other) = (all(a, lateral)?, all(b, lateral)?);
     if let Some(found) = best((a, &own), (b, &other), lateral, &mut closest) {
         return Ok(found);
     }
@@ -159,9 +163,11 @@ pub fn search(a: &Layered, b: &Layered, lateral: &Lateral) -> Result<Match> {
 }
 
 /// Supercells along the in-plane vectors, turned by a right angle if asked.
-fn aligned(layered: &Layered, lateral: &Lateral, turned: bool) -> Vec<(Supercell, Plane)> {
+fn aligned(layered: &Layered, lateral: &Lateral, turned: bool) -> Result<Vec<(Supercell, Plane)>> {
     let [x, y] = [layered.plane[0][0], layered.plane[1][1]];
     let most = |edge: f64| (margin(lateral) * lateral.max_area / lateral.min_length / edge).floor() as i32;
+    let count = |edge: f64| u64::try_from(most(edge)).unwrap_or(0);
+    check_size(layered, lateral, count(x).saturating_mul(count(y)))?;
     let mut found = Vec::new();
     for i in 1..=most(x) {
         for j in 1..=most(y) {
@@ -169,7 +175,20 @@ fn aligned(layered: &Layered, lateral: &Lateral, turned: bool) -> Vec<(Supercell
             found.push((supercell, plane_of(layered, &supercell)));
         }
     }
-    found
+    Ok(found)
+}
+
+/// Refuses a search that would take minutes to years.
+fn check_size(layered: &Layered, lateral: &Lateral, supercells: u64) -> Result<()> {
+    if supercells <= MOST_SUPERCELLS {
+        return Ok(());
+    }
+    let expected = format!(
+        "an area in which {} has at most {MOST_SUPERCELLS} supercells to try, not {supercells}; repeat on both \
+         sides searches nothing",
+        layered.name
+    );
+    Err(Error::input("lateral.max_area", lateral.max_area, expected))
 }
 
 /// Before the mean is taken, a cell may exceed the limits by what strain can take away.
@@ -178,8 +197,12 @@ fn margin(lateral: &Lateral) -> f64 {
 }
 
 /// Every supercell up to the largest area, as its most compact cells.
-fn all(layered: &Layered, lateral: &Lateral) -> Vec<(Supercell, Plane)> {
+fn all(layered: &Layered, lateral: &Lateral) -> Result<Vec<(Supercell, Plane)>> {
     let most = (margin(lateral) * lateral.max_area / layered.area()).floor() as i32;
+    // Of index n there are as many sublattices as the sum of the divisors of n; each divisor d is one of
+    // most / d numbers.
+    let largest = u64::try_from(most).unwrap_or(0);
+    check_size(layered, lateral, (1..=largest).map(|d| d * (largest / d)).sum())?;
     let mut found: Vec<(Supercell, Plane)> = Vec::new();
     // Hermite normal forms: each sublattice of index n once.
     for n in 1..=most {
@@ -199,7 +222,7 @@ fn all(layered: &Layered, lateral: &Lateral) -> Vec<(Supercell, Plane)> {
             }
         }
     }
-    found
+    Ok(found)
 }
 
 /// Lagrange-Gauss reduction; the result is right-handed.
@@ -267,7 +290,7 @@ fn best(
 /// The supercell of a third slab that fits a box best, and its strain.
 ///
 /// # Errors
-/// [`Error::Input`] with the best strain when none is within `max_strain`.
+/// [`Error::Input`] with the best strain when none is within `max_strain`; as [`search`].
 pub fn fit(layered: &Layered, plane: &Plane, max_strain: f64) -> Result<(Supercell, [f64; 3])> {
     let limits = Lateral {
         max_area: plane[0][0] * plane[1][1],
@@ -283,11 +306,15 @@ pub fn fit(layered: &Layered, plane: &Plane, max_strain: f64) -> Result<(Superce
     // As in `search`: along the axes of the box if that is within the limit.
     let mut candidates = Vec::new();
     if layered.is_rectangular() {
-        candidates.extend(aligned(layered, &limits, false));
-        candidates.extend(aligned(layered, &limits, true));
+        candidates.extend(aligned(layered, &limits, false)?);
+        candidates.extend(aligned(layered, &limits, true)?);
     }
     let along = best(candidates).filter(|(_, strain)| worst(strain) <= max_strain);
-    match along.or_else(|| best(all(layered, &limits))) {
+    let found = match along {
+        Some(along) => Some(along),
+        None => best(all(layered, &limits)?),
+    };
+    match found {
         Some(best) if worst(&best.1) <= max_strain => Ok(best),
         other => {
             let closest =
@@ -378,6 +405,21 @@ mod tests {
         assert!(message.contains("the closest, ") && message.contains(" strains Li2O by "), "{message}");
         let given = given((&a, [[3, 0], [0, 3]]), (&b, [[3, 0], [0, 3]]), &lateral).expect_err("too strict");
         assert!(given.to_string().contains("expected at least 0.2"), "{given}");
+    }
+
+    #[test]
+    fn a_search_that_would_not_end_is_refused_with_its_size() {
+        let (a, b) = (layered("Li2O", [0, 0, 1]), layered("KI", [0, 0, 1]));
+        let huge = Lateral { max_area: 1e6, min_length: 1.0, ..Lateral::default() };
+        let message = search(&a, &b, &huge).expect_err("endless").to_string();
+        assert!(
+            message.starts_with("lateral.max_area = '1000000': expected") && message.contains("Li2O has"),
+            "{message}"
+        );
+        // Sublattices of index 1 to 4: 1 + 3 + 4 + 7, up to four cells each.
+        let lateral = Lateral { max_area: 4.5 * a.area() / 1.1025, min_length: 1.0, ..Lateral::default() };
+        let indices = all(&a, &lateral).expect("few").len();
+        assert!((15..=60).contains(&indices), "{indices}");
     }
 
     #[test]

@@ -40,4 +40,4 @@ pub use spec::{
     AtomStyle, Charges, Coating, Defect, DefectSide, Lateral, Offset, SCHEMA, Side, Spec, Termination, Which,
 };
 pub use stack::{Atom, Cell, Contact, Layer};
-pub use termination::{Cut, best_cut, bonds_per_area, cut_at};
+pub use termination::{Cut, best_cut, cut_at};

@@ -66,9 +66,9 @@ pub struct SlabReport {
     pub supercell: Supercell,
     /// Layers.
     pub layers: usize,
-    /// Layers times their thickness.
+    /// Layers times their thickness, as built: with the strain along z.
     pub thickness: f64,
-    /// Distance between the outermost atoms.
+    /// Distance between the outermost atoms, which is less, as built.
     pub extent: f64,
     /// Cut as a fraction of a layer.
     pub termination: f64,
@@ -80,6 +80,8 @@ pub struct SlabReport {
     pub cut_gap: f64,
     /// Strain along x and y, and shear, per cent.
     pub strain_percent: [f64; 3],
+    /// Strain along z, per cent: other than 0 where the slab conserves its volume. No limit applies to it.
+    pub strain_z_percent: f64,
     /// Atoms of each element, defects included.
     pub composition: BTreeMap<&'static str, usize>,
 }

@@ -84,7 +84,8 @@ pub struct Side {
     /// Oriented cells along x, y and z; both sides or none. Without it the in-plane numbers are searched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repeat: Option<[usize; 3]>,
-    /// The slab is at least this thick, in whole layers; instead of `repeat`.
+    /// Layers times their period are at least this much; instead of `repeat`. The atoms extend over less, by
+    /// the room at the cut.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thickness: Option<f64>,
     /// Where the crystal is cut.
@@ -362,6 +363,15 @@ impl Spec {
             for value in offset {
                 within("lateral.offset", value, -1.0, 1.0)?;
             }
+        }
+        for (key, name) in
+            self.potential_names.keys().map(|name| ("potential_names", name)).chain(match &self.charges {
+                Charges::Table(table) => table.keys().map(|name| ("charges", name)).collect(),
+                Charges::Named(_) => Vec::new(),
+            })
+        {
+            super::crystal::symbol_of(name)
+                .map_err(|_| Error::input(key, name, "symbols of elements, such as Li"))?;
         }
         for (k, defect) in self.defects.iter().enumerate() {
             defect.check(&format!("defects[{k}]"))?;

@@ -7,7 +7,7 @@
 use super::crystal::Crystal;
 use super::elements::{bond_reach, is_anion, is_network};
 use super::orient::Layered;
-use crate::geometry::{cross, norm};
+use crate::geometry::norm;
 
 /// Atoms whose heights differ by less, angstrom, lie in one plane: no cut goes between them.
 const SAME_PLANE: f64 = 0.02;
@@ -93,13 +93,6 @@ pub fn best_cut(layered: &Layered) -> Cut {
     // Every layer is thicker than the atoms of one plane, so there is a gap; a layer without one would
     // be cut at its origin.
     .unwrap_or_else(|| describe(layered, &bonds, 0.0))
-}
-
-/// Network bonds per square angstrom that a cut crosses.
-#[must_use]
-pub fn bonds_per_area(layered: &Layered, cut: &Cut) -> f64 {
-    let [a, b, _] = layered.vectors();
-    cut.bonds as f64 / norm(&cross(&a, &b))
 }
 
 #[cfg(test)]

@@ -27,11 +27,15 @@ pub enum Outcome {
     Reconstructing,
     /// The event: instability.
     Unstable,
+    /// The run is too short to tell: nothing is known of the time after the baseline.
+    Unknown,
 }
 
 impl Outcome {
-    /// All outcomes, which are also the classes of frames.
-    pub const ALL: [Self; 3] = [Self::Stable, Self::Reconstructing, Self::Unstable];
+    /// Outcomes that are the classes of frames.
+    pub const CLASSES: [Self; 3] = [Self::Stable, Self::Reconstructing, Self::Unstable];
+    /// All outcomes.
+    pub const ALL: [Self; 4] = [Self::Stable, Self::Reconstructing, Self::Unstable, Self::Unknown];
 
     /// Its name.
     #[must_use]
@@ -40,6 +44,7 @@ impl Outcome {
             Self::Stable => "stable",
             Self::Reconstructing => "reconstructing",
             Self::Unstable => "unstable",
+            Self::Unknown => "unknown",
         }
     }
 
@@ -59,14 +64,20 @@ pub struct Onsets {
     pub t_u_ps: Option<f64>,
     /// Last time at which an onset could have been seen, ps; negative for a run that is too short.
     pub until_ps: f64,
+    /// Whether that is long enough to tell the outcome. Where it is not there are no onsets either: were
+    /// early events of short runs kept and their quiet interfaces not, short runs would all be unstable.
+    pub judged: bool,
 }
 
 impl Onsets {
-    /// Applies a rule to the count of an interface.
+    /// Applies a rule to the count of an interface that is watched from `baseline_end_ps` on.
     #[must_use]
-    pub fn decide(count: &Count, rule: &Rule) -> Self {
+    pub fn decide(count: &Count, rule: &Rule, baseline_end_ps: f64) -> Self {
         let last = count.time_ps.last().copied().unwrap_or(0.0);
         let until_ps = last - (rule.look_ahead_ps() - rule.persistence.window_ps);
+        if until_ps < baseline_end_ps.max(0.0) - SLACK {
+            return Self { t_r_ps: None, t_u_ps: None, until_ps, judged: false };
+        }
         let times: Vec<f64> = count.time_ps.iter().copied().take_while(|&t| t <= until_ps + SLACK).collect();
         let first = |test: &dyn Fn(usize) -> bool| (0..times.len()).find(|&row| test(row));
         let reconstructs = first(&|row| held(count, row, &rule.reconstructing));
@@ -76,12 +87,16 @@ impl Onsets {
         });
         let unstable = [reaches, grows].into_iter().flatten().min();
         let reconstructs = [reconstructs, unstable].into_iter().flatten().min();
-        Self { t_r_ps: reconstructs.map(|row| times[row]), t_u_ps: unstable.map(|row| times[row]), until_ps }
+        let at = |row: usize| times[row];
+        Self { t_r_ps: reconstructs.map(at), t_u_ps: unstable.map(at), until_ps, judged: true }
     }
 
     /// The outcome.
     #[must_use]
     pub fn outcome(&self) -> Outcome {
+        if !self.judged {
+            return Outcome::Unknown;
+        }
         match (self.t_r_ps, self.t_u_ps) {
             (_, Some(_)) => Outcome::Unstable,
             (Some(_), None) => Outcome::Reconstructing,
@@ -125,7 +140,7 @@ mod tests {
     }
 
     fn decide(changes: &[(f64, u32)], end: f64) -> Onsets {
-        Onsets::decide(&steps(changes, end), &rule())
+        Onsets::decide(&steps(changes, end), &rule(), 0.0)
     }
 
     #[test]
@@ -153,11 +168,11 @@ mod tests {
         let mut r = rule();
         r.unstable.count = 100;
         let growing: Vec<(f64, u32)> = (0..30).map(|i| (f64::from(i), i as u32)).collect();
-        let o = Onsets::decide(&steps(&growing, 29.0), &r);
+        let o = Onsets::decide(&steps(&growing, 29.0), &r, 0.0);
         // One per ps from the begin of the reconstruction on.
         assert_eq!((o.t_r_ps, o.t_u_ps), (Some(2.0), Some(2.0)));
         r.growth = None;
-        assert_eq!(Onsets::decide(&steps(&growing, 29.0), &r).t_u_ps, None);
+        assert_eq!(Onsets::decide(&steps(&growing, 29.0), &r, 0.0).t_u_ps, None);
     }
 
     #[test]
@@ -179,8 +194,14 @@ mod tests {
     }
 
     #[test]
-    fn a_run_too_short_for_the_rule_has_no_onset() {
+    fn a_run_too_short_for_the_rule_has_no_onset_and_an_unknown_outcome() {
         let o = decide(&[(0.0, 9)], 4.0);
-        assert_eq!((o.t_u_ps, o.until_ps), (None, -6.0));
+        assert_eq!((o.t_u_ps, o.until_ps, o.outcome()), (None, -6.0, Outcome::Unknown));
+        // Known up to 10 ps: of a baseline that ends at 10.5 ps there is nothing to tell.
+        for changes in [&[(0.0, 0)], &[(3.0, 9)]] {
+            let short = Onsets::decide(&steps(changes, 20.0), &rule(), 10.5);
+            assert_eq!((short.t_u_ps, short.outcome()), (None, Outcome::Unknown));
+            assert_ne!(Onsets::decide(&steps(changes, 20.0), &rule(), 10.0).outcome(), Outcome::Unknown);
+        }
     }
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::dataset::columns::{Column, Columns};
+use crate::dataset::series::hex;
 use crate::error::{Error, Result};
 
 /// A label-only observation. Not convertible into a feature.
@@ -71,6 +74,20 @@ pub fn read(path: &Path) -> Result<BTreeMap<String, Vec<Event>>> {
     Ok(events)
 }
 
+/// SHA-256 of the events of several runs, hexadecimal; independent of how they are cut into files.
+#[must_use]
+pub fn hash(events: &BTreeMap<String, Vec<Event>>) -> String {
+    let mut hash = Sha256::new();
+    for (run, events) in events {
+        hash.update(format!("{run} {}\n", events.len()));
+        for event in events {
+            let Event { interface, time_ps, kind, tags, data } = event;
+            hash.update(format!("{interface} {time_ps:?} {kind:?} {tags:?} {data:?}\n"));
+        }
+    }
+    hex(&hash.finalize())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,5 +109,9 @@ mod tests {
         let path = folder.path().join("events.parquet");
         to_columns(&events).write(&path).expect("writes");
         assert_eq!(read(&path).expect("reads"), events);
+        let mut other = events.clone();
+        other.entry("b".to_owned()).or_default()[0].tags = vec![2];
+        assert_eq!(hash(&events), hash(&read(&path).expect("reads")));
+        assert_ne!(hash(&events), hash(&other));
     }
 }

@@ -17,6 +17,11 @@ use crate::error::{Error, Result};
 pub const LABELS: &str = "labels.parquet";
 const RULE: &str = "foreshock.rule";
 const RULE_HASH: &str = "foreshock.rule_sha256";
+const LABELS_HASH: &str = "foreshock.labels_sha256";
+const CONTENT_HASH: &str = "foreshock.content_sha256";
+const EVENTS_HASH: &str = "foreshock.events_sha256";
+/// Tolerance of times, ps.
+const SLACK_PS: f64 = 1e-6;
 
 /// One interface's record as far as labels need it.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,6 +32,8 @@ pub struct Watched {
     pub interface: usize,
     /// Times of its frames, ps.
     pub time_ps: Vec<f64>,
+    /// End of the fix's baseline, ps: of a run that is not known beyond it there is nothing to tell.
+    pub baseline_end_ps: f64,
     /// Events of the run.
     pub events: std::sync::Arc<Vec<Event>>,
 }
@@ -54,6 +61,15 @@ pub struct Label {
     pub last: f64,
 }
 
+/// What labels were made from, by hashes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Of runs, factors and frames, as splits have it.
+    pub content_sha256: String,
+    /// Of the label-only events.
+    pub events_sha256: String,
+}
+
 /// Labels of a set of runs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Labels {
@@ -61,6 +77,9 @@ pub struct Labels {
     pub rule: Rule,
     /// One per interface, by run.
     pub rows: Vec<Label>,
+    /// The data set that they were made from; none for labels of runs that are not packed, which no data
+    /// set takes.
+    pub origin: Option<Origin>,
 }
 
 impl Labels {
@@ -75,17 +94,17 @@ impl Labels {
                 Label {
                     run: one.run.clone(),
                     interface: one.interface,
-                    onsets: Onsets::decide(&count, rule),
+                    onsets: Onsets::decide(&count, rule, one.baseline_end_ps),
                     largest: count.count.iter().copied().max().unwrap_or(0),
                     last: count.mean(end - 5.0, end).unwrap_or(0.0),
                 }
             })
             .collect();
         rows.sort_by(|a, b| (&a.run, a.interface).cmp(&(&b.run, b.interface)));
-        Self { rule: rule.clone(), rows }
+        Self { rule: rule.clone(), rows, origin: None }
     }
 
-    /// Writes them as a table that carries the rule and its hash.
+    /// Writes them as a table that carries the rule, what it was applied to, and hashes of all.
     ///
     /// # Errors
     /// [`Error::File`] when it cannot be written.
@@ -108,13 +127,19 @@ impl Labels {
             .map_err(|error| Error::input("rule", &self.rule.name, error.to_string()))?;
         table.metadata.insert(RULE.to_owned(), rule);
         table.metadata.insert(RULE_HASH.to_owned(), self.rule.hash()?);
+        table.metadata.insert(LABELS_HASH.to_owned(), self.hash());
+        if let Some(origin) = &self.origin {
+            table.metadata.insert(CONTENT_HASH.to_owned(), origin.content_sha256.clone());
+            table.metadata.insert(EVENTS_HASH.to_owned(), origin.events_sha256.clone());
+        }
         table.write(path)
     }
 
     /// Reads labels back.
     ///
     /// # Errors
-    /// [`Error::File`] when it is no table of labels or its rule is not the one of its hash.
+    /// [`Error::File`] when it is no table of labels, rule or labels are not those of their hashes, or times
+    /// are not in order.
     pub fn read(path: &Path) -> Result<Self> {
         let table = Columns::read(path)?;
         let refuse = |message: String| Error::file(path, message);
@@ -136,7 +161,13 @@ impl Labels {
         let known = |t: f64| t.is_finite().then_some(t);
         let mut rows = Vec::with_capacity(runs.len());
         for (row, run) in runs.into_iter().enumerate() {
-            let onsets = Onsets { t_r_ps: known(t_r[row]), t_u_ps: known(t_u[row]), until_ps: until[row] };
+            let onsets = Onsets {
+                t_r_ps: known(t_r[row]),
+                t_u_ps: known(t_u[row]),
+                until_ps: until[row],
+                judged: Outcome::of(&outcomes[row]) != Some(Outcome::Unknown),
+            };
+            check_order(&onsets).map_err(|message| refuse(format!("run '{run}': {message}")))?;
             if Outcome::of(&outcomes[row]) != Some(onsets.outcome()) {
                 let message =
                     format!("run '{run}': outcome '{}' does not follow from its onsets", outcomes[row]);
@@ -150,13 +181,46 @@ impl Labels {
                 last: last[row],
             });
         }
-        Ok(Self { rule, rows })
+        let origin = table
+            .metadata
+            .get(CONTENT_HASH)
+            .zip(table.metadata.get(EVENTS_HASH))
+            .map(|(a, b)| Origin { content_sha256: a.clone(), events_sha256: b.clone() });
+        let labels = Self { rule, rows, origin };
+        // Labels of earlier versions have neither hash, and are refused by `check_origin`.
+        if table.metadata.get(LABELS_HASH).is_some_and(|stated| *stated != labels.hash()) {
+            return Err(refuse("the labels are not those of their hash".to_owned()));
+        }
+        Ok(labels)
     }
 
-    /// Puts the labels on series.
+    /// Refuses labels that were made from other data than `here`, or do not say from which.
     ///
     /// # Errors
-    /// [`Error::Input`] when a series has no label, or a label no series.
+    /// [`Error::Input`] naming the hash that differs.
+    pub fn check_origin(&self, here: &Origin) -> Result<()> {
+        let again = |hash: &str| {
+            format!("{hash}, of this data set: make the labels anew, foreshock label RULE.yaml DATA")
+        };
+        let Some(origin) = &self.origin else {
+            return Err(Error::input("labels content_sha256", "none", again(&here.content_sha256)));
+        };
+        for (key, stated, found) in [
+            ("labels content_sha256", &origin.content_sha256, &here.content_sha256),
+            ("labels events_sha256", &origin.events_sha256, &here.events_sha256),
+        ] {
+            if stated != found {
+                return Err(Error::input(key, stated, again(found)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the labels on series. An unknown outcome leaves its series without a label.
+    ///
+    /// # Errors
+    /// [`Error::Input`] when a series has no label, or a label no series, or knows of times after the last
+    /// frame.
     pub fn apply(&self, series: &mut [Series]) -> Result<()> {
         let mut left: BTreeMap<(String, usize), &Label> =
             self.rows.iter().map(|row| ((row.run.clone(), row.interface), row)).collect();
@@ -168,7 +232,20 @@ impl Labels {
                     "a label for every interface: run foreshock label again",
                 )
             })?;
-            one.set_onsets(label.onsets.t_r_ps, label.onsets.t_u_ps, label.onsets.until_ps);
+            let onsets = &label.onsets;
+            let last = one.time_ps.last().copied().unwrap_or(0.0);
+            if onsets.until_ps > last + SLACK_PS {
+                let key = format!("until_ps of run {}, interface {}", one.run, one.interface);
+                return Err(Error::input(
+                    key,
+                    onsets.until_ps,
+                    format!("at most {last}, the time of the last frame"),
+                ));
+            }
+            one.set_onsets(onsets.t_r_ps, onsets.t_u_ps, onsets.until_ps);
+            if !onsets.judged {
+                one.state.fill(None);
+            }
         }
         match left.keys().next() {
             None => Ok(()),
@@ -176,7 +253,7 @@ impl Labels {
         }
     }
 
-    /// Number of interfaces of each outcome.
+    /// Number of interfaces of each outcome, those of an unknown one apart.
     #[must_use]
     pub fn outcomes(&self) -> BTreeMap<Outcome, usize> {
         let mut counts: BTreeMap<Outcome, usize> = Outcome::ALL.map(|outcome| (outcome, 0)).into();
@@ -214,6 +291,8 @@ impl Labels {
             "rule": self.rule,
             "rule_sha256": self.rule.hash()?,
             "labels_sha256": self.hash(),
+            "content_sha256": self.origin.as_ref().map(|origin| &origin.content_sha256),
+            "events_sha256": self.origin.as_ref().map(|origin| &origin.events_sha256),
             "runs": runs.len(),
             "interfaces": outcomes,
             "labels": rows,
@@ -235,6 +314,30 @@ impl Labels {
     }
 }
 
+/// t_R <= t_U <= the end of what is known; all onsets of what is not judged are unknown.
+fn check_order(onsets: &Onsets) -> std::result::Result<(), String> {
+    let Onsets { t_r_ps, t_u_ps, until_ps, judged } = *onsets;
+    if !until_ps.is_finite() {
+        return Err(format!("until_ps = '{until_ps}': expected a time"));
+    }
+    if let (None, Some(t_u)) = (t_r_ps, t_u_ps) {
+        return Err(format!("t_r_ps = 'none': expected at most t_u_ps = {t_u}"));
+    }
+    if !judged && t_r_ps.is_some() {
+        return Err("outcome = 'unknown': expected no onsets".to_owned());
+    }
+    let times = [("t_r_ps", t_r_ps), ("t_u_ps", t_u_ps), ("until_ps", Some(until_ps))];
+    let mut known = times.iter().filter_map(|(name, time)| Some((*name, (*time)?)));
+    let mut before = known.next();
+    for (name, time) in known {
+        if let Some((earlier, t)) = before.filter(|(_, t)| *t > time + SLACK_PS) {
+            return Err(format!("{earlier} = '{t}': expected at most {name} = {time}"));
+        }
+        before = Some((name, time));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -252,6 +355,7 @@ mod tests {
             run: "a".into(),
             interface,
             time_ps: time_ps.clone(),
+            baseline_end_ps: 7.5,
             events: Arc::clone(&events),
         };
         vec![one(1), one(0)]
@@ -271,6 +375,79 @@ mod tests {
         // The second bond forms at 6 ps; five are there from 12 ps on, but the count grows by 0.5 per
         // ps before.
         assert_eq!(back.rows[0].onsets.t_r_ps.map(|t| (t * 10.0).round()), Some(60.0));
+    }
+
+    #[test]
+    fn labels_of_other_data_or_of_none_are_refused() {
+        let origin = |content: &str, events: &str| Origin {
+            content_sha256: content.to_owned(),
+            events_sha256: events.to_owned(),
+        };
+        let mut labels = Labels::new(&rule(), &watched());
+        let message = labels.check_origin(&origin("c", "e")).expect_err("unknown origin").to_string();
+        assert!(message.contains("foreshock label"), "{message}");
+        labels.origin = Some(origin("c", "e"));
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join(LABELS);
+        labels.write(&path).expect("writes");
+        let back = Labels::read(&path).expect("reads");
+        back.check_origin(&origin("c", "e")).expect("the same data");
+        for (here, key) in [(origin("x", "e"), "content_sha256"), (origin("c", "x"), "events_sha256")] {
+            let message = back.check_origin(&here).expect_err(key).to_string();
+            assert!(message.contains(key), "{message}");
+        }
+    }
+
+    /// What is said about labels with one value changed in the file.
+    fn changed(column: &str, row: usize, value: f64) -> String {
+        let folder = tempfile::tempdir().expect("temporary folder");
+        let path = folder.path().join(LABELS);
+        Labels::new(&rule(), &watched()).write(&path).expect("writes");
+        let table = Columns::read(&path).expect("reads");
+        let mut other = Columns::default();
+        other.metadata.clone_from(&table.metadata);
+        for (name, values) in table.iter() {
+            let mut values = values.clone();
+            if let (true, Column::F64(times)) = (name == column, &mut values) {
+                times[row] = value;
+            }
+            other.push(name, values);
+        }
+        other.write(&path).expect("writes");
+        Labels::read(&path).expect_err("changed").to_string()
+    }
+
+    #[test]
+    fn times_that_were_changed_in_the_file_are_noticed() {
+        for (column, value, part) in [
+            ("t_r_ps", 30.0, "t_r_ps = '30': expected at most t_u_ps"),
+            ("t_r_ps", f64::NAN, "t_r_ps = 'none'"),
+            ("until_ps", 1.0, "expected at most until_ps = 1"),
+            ("until_ps", f64::NAN, "until_ps = 'NaN'"),
+            ("t_r_ps", 5.0, "not those of their hash"),
+        ] {
+            let message = changed(column, 0, value);
+            assert!(message.contains(part), "{column} {value}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_series_of_unknown_outcome_has_no_label() {
+        let series = |interface| {
+            let mut one = crate::dataset::tests::series("a", interface, 200);
+            one.set_onsets(None, None, 0.0);
+            one
+        };
+        let mut watched = watched();
+        watched[1].baseline_end_ps = 35.0;
+        let labels = Labels::new(&rule(), &watched);
+        assert_eq!(labels.outcomes()[&Outcome::Unknown], 1);
+        let mut all = [series(0), series(1)];
+        labels.apply(&mut all).expect("of these series");
+        assert_eq!(all.each_ref().map(Series::labelled), [false, true]);
+        let mut short = [crate::dataset::tests::series("a", 0, 20), series(1)];
+        let message = labels.apply(&mut short).expect_err("ends before").to_string();
+        assert!(message.contains("until_ps of run a, interface 0"), "{message}");
     }
 
     #[test]

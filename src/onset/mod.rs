@@ -15,5 +15,5 @@ pub mod source;
 pub use count::Count;
 pub use decide::{Onsets, Outcome};
 pub use event::Event;
-pub use labels::{Label, Labels};
+pub use labels::{Label, Labels, Origin};
 pub use rule::Rule;

@@ -1,23 +1,29 @@
 //! Where labels get their events from: packed data sets, or folders of finished runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::event;
 use super::labels::Watched;
-use crate::dataset::columns::Columns;
-use crate::dataset::pack::{self, EVENTS};
+use super::rule::Rule;
+use crate::dataset::META_PREFIX;
+use crate::dataset::columns::{Column, Columns};
 use crate::dataset::recorded::{self, Recorded};
-use crate::dataset::series::FRAMES;
+use crate::dataset::series::{FRAMES, RUNS};
+use crate::dataset::shard::{self, EVENTS};
 use crate::error::{Error, Result};
+use crate::window::Settings;
 
 /// All interfaces of a data set, or of the finished runs below a folder.
 ///
 /// # Errors
-/// [`Error::File`] when there is neither, or something cannot be read.
+/// [`Error::File`] when there is neither, something cannot be read, events are those of other runs, or a
+/// run was recorded without rules of label-only events: that nothing was seen then means nothing.
 pub fn watched(path: &Path) -> Result<Vec<Watched>> {
-    let shards = if path.is_dir() { pack::shards(path)? } else { Vec::new() };
+    let shards = if path.is_dir() { shard::shards(path)? } else { Vec::new() };
     let mut all = Vec::new();
     for shard in &shards {
         all.extend(of_shard(shard)?);
@@ -25,6 +31,8 @@ pub fn watched(path: &Path) -> Result<Vec<Watched>> {
     if shards.is_empty() {
         for folder in recorded::folders(path)? {
             let run = Recorded::read(&folder)?;
+            check_recorded(&run.record.id, &run.header.config)
+                .map_err(|error| Error::file(&folder, error))?;
             let events = Arc::new(run.events);
             for interface in 0..run.header.settings.interfaces {
                 let frames = run.frames.iter().filter(|frame| frame.interface == interface);
@@ -32,6 +40,7 @@ pub fn watched(path: &Path) -> Result<Vec<Watched>> {
                     run: run.record.id.clone(),
                     interface,
                     time_ps: frames.map(|frame| frame.time_ps).collect(),
+                    baseline_end_ps: run.header.settings.baseline_end_ps(),
                     events: Arc::clone(&events),
                 });
             }
@@ -41,7 +50,50 @@ pub fn watched(path: &Path) -> Result<Vec<Watched>> {
     Ok(all)
 }
 
+/// Refuses a rule none of whose events is in any of the runs: they watched something else. The header of a
+/// stream names the file of label rules, not what it asks for, so nothing can be said of a single run.
+///
+/// # Errors
+/// [`Error::Input`] naming the observable, and the kinds of events that there are.
+pub fn check_observable(rule: &Rule, watched: &[Watched]) -> Result<()> {
+    let kinds: BTreeSet<&str> =
+        watched.iter().flat_map(|one| one.events.iter()).map(|event| event.kind.as_str()).collect();
+    let wanted = rule.observable.kinds();
+    if watched.is_empty() || wanted.iter().any(|kind| kinds.contains(kind)) {
+        return Ok(());
+    }
+    let found = if kinds.is_empty() { "none at all".to_owned() } else { Vec::from_iter(kinds).join(", ") };
+    Err(Error::input(
+        format!("observable of rule {}", rule.name),
+        wanted.join(", "),
+        format!("events of these kinds in at least one run; the runs recorded {found}"),
+    ))
+}
+
+/// Refuses the configuration of a fix that had no file of label rules. Streams of other programs may say
+/// nothing about it.
+fn check_recorded(run: &str, config: &Value) -> Result<()> {
+    match config.get("label") {
+        Some(Value::Null) => Err(Error::input(
+            format!("label of run {run}"),
+            "none",
+            "a run that was recorded with a file of label rules (keyword label of the fix)",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// What is read of a stream's header.
+#[derive(serde::Deserialize)]
+struct Header {
+    #[serde(default)]
+    config: Value,
+    settings: Settings,
+}
+
 fn of_shard(shard: &Path) -> Result<Vec<Watched>> {
+    shard::verify(shard)?;
+    let baselines = headers(&shard.join(RUNS))?;
     let file = shard.join(FRAMES);
     let frames = Columns::read(&file)?;
     let column =
@@ -56,15 +108,45 @@ fn of_shard(shard: &Path) -> Result<Vec<Watched>> {
     for ((run, interface), time) in runs.into_iter().zip(interfaces).zip(times) {
         series.entry((run, interface as usize)).or_default().push(time);
     }
+    let file = shard.join(EVENTS);
     let events: BTreeMap<String, Arc<Vec<event::Event>>> =
-        event::read(&shard.join(EVENTS))?.into_iter().map(|(run, events)| (run, Arc::new(events))).collect();
-    Ok(series
+        event::read(&file)?.into_iter().map(|(run, events)| (run, Arc::new(events))).collect();
+    for (run, events) in &events {
+        let foreign = |event: &&event::Event| !series.contains_key(&(run.clone(), event.interface));
+        if let Some(event) = events.iter().find(foreign) {
+            let message = format!(
+                "event of run '{run}', interface {}: expected events of the runs of this shard",
+                event.interface
+            );
+            return Err(Error::file(&file, message));
+        }
+    }
+    series
         .into_iter()
         .map(|((run, interface), time_ps)| {
             let events = events.get(&run).cloned().unwrap_or_default();
-            Watched { run, interface, time_ps, events }
+            let baseline_end_ps = *baselines
+                .get(&run)
+                .ok_or_else(|| Error::file(shard.join(RUNS), format!("no run '{run}', which has frames")))?;
+            Ok(Watched { run, interface, time_ps, baseline_end_ps, events })
         })
-        .collect())
+        .collect()
+}
+
+/// End of the baseline of every run of a shard, all of which recorded events.
+fn headers(file: &Path) -> Result<BTreeMap<String, f64>> {
+    let table = Columns::read(file)?;
+    let texts = |name: &str| {
+        table.get(name).map(Column::texts).ok_or_else(|| Error::file(file, format!("no column '{name}'")))
+    };
+    let mut ends = BTreeMap::new();
+    for (run, text) in texts("run")?.into_iter().zip(texts(&format!("{META_PREFIX}header"))?) {
+        let header: Header = serde_json::from_str(&text)
+            .map_err(|error| Error::file(file, format!("header of run '{run}': {error}")))?;
+        check_recorded(&run, &header.config).map_err(|error| Error::file(file, error))?;
+        ends.insert(run, header.settings.baseline_end_ps());
+    }
+    Ok(ends)
 }
 
 #[cfg(test)]
@@ -72,7 +154,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::onset::{Labels, Outcome, Rule};
+    use crate::onset::rule::Observable;
+    use crate::onset::{Labels, Outcome};
 
     /// Labels of pilot runs by a preset.
     fn labels(rule: &str, runs: &str) -> Labels {
@@ -86,7 +169,12 @@ mod tests {
     #[test]
     fn the_oxide_pilot_is_labelled_as_documented() {
         let labels = labels("oxides.yaml", "pilot-oxides");
-        let outcomes = [(Outcome::Stable, 42), (Outcome::Reconstructing, 6), (Outcome::Unstable, 14)];
+        let outcomes = [
+            (Outcome::Stable, 42),
+            (Outcome::Reconstructing, 6),
+            (Outcome::Unstable, 14),
+            (Outcome::Unknown, 0),
+        ];
         assert_eq!(labels.outcomes(), BTreeMap::from(outcomes));
         assert!(PAGE.contains("(42 stable, 6 reconstructing, 14 unstable)"));
         let mut ends: BTreeMap<u32, usize> = (0..=10).map(|count| (count, 0)).collect();
@@ -99,8 +187,30 @@ mod tests {
     #[test]
     fn the_halide_pilot_is_labelled_as_documented() {
         let labels = labels("halides.yaml", "pilot-halides");
-        let outcomes = [(Outcome::Stable, 4), (Outcome::Reconstructing, 1), (Outcome::Unstable, 11)];
+        let outcomes = [
+            (Outcome::Stable, 4),
+            (Outcome::Reconstructing, 1),
+            (Outcome::Unstable, 11),
+            (Outcome::Unknown, 0),
+        ];
         assert_eq!(labels.outcomes(), BTreeMap::from(outcomes));
         assert!(PAGE.contains("4 stable, 1\n  reconstructing, 11 unstable"));
+    }
+    #[test]
+    fn a_rule_that_counts_what_no_run_watched_is_refused() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/labels");
+        let oxides = watched(&folder.join("pilot-oxides")).expect("reads");
+        let mut rule = Rule::read(&folder.join("oxides.yaml")).expect("valid");
+        check_observable(&rule, &oxides).expect("bonds were watched");
+        rule.observable = Observable::LostContacts;
+        let message = check_observable(&rule, &oxides).expect_err("no contacts").to_string();
+        assert!(message.contains("contact_lost") && message.contains("bond_formed"), "{message}");
+    }
+
+    #[test]
+    fn a_run_without_label_rules_is_refused() {
+        let message = check_recorded("a", &serde_json::json!({"label": null})).expect_err("none").to_string();
+        assert!(message.contains("label of run a"), "{message}");
+        check_recorded("a", &serde_json::json!({"label": "label.yaml"})).expect("watched");
     }
 }

@@ -94,10 +94,13 @@ pub(super) fn read(text: &str) -> Result<Raw, String> {
 /// The element of a type symbol or label such as `Li1+`, `O2-`, `Si1`.
 fn element(symbol: &str) -> String {
     let letters: String = symbol.chars().take_while(char::is_ascii_alphabetic).collect();
-    let two: String = letters.chars().take(2).collect();
-    let known = |s: &str| crate::elements::SYMBOLS.contains(&s);
-    // Labels may go on in letters (`OW`, `Oa`): the longest beginning that is an element.
-    if known(&two) { two } else { letters.chars().take(1).collect() }
+    // Labels may be in capitals (`NA1`) and go on in letters (`OW`, `Oa`): the longest beginning that is an
+    // element, in whatever case.
+    let known = |length: usize| {
+        let begin = letters.get(..length)?;
+        crate::elements::SYMBOLS.iter().find(|symbol| symbol.eq_ignore_ascii_case(begin))
+    };
+    known(2).or_else(|| known(1)).map_or(letters.clone(), |symbol| (*symbol).to_owned())
 }
 
 /// A number, without its standard uncertainty in parentheses.
@@ -180,9 +183,13 @@ fn fraction(text: &str) -> Option<f64> {
 
 fn operations(block: &Block) -> Result<Vec<Operation>, String> {
     const TAGS: [&str; 2] = ["_symmetry_equiv_pos_as_xyz", "_space_group_symop_operation_xyz"];
-    const GROUPS: [&str; 4] = [
+    const GROUPS: [&str; 8] = [
         "_symmetry_space_group_name_h-m",
+        "_space_group_name_h-m",
         "_space_group_name_h-m_alt",
+        "_space_group_name_h-m_full",
+        "_symmetry_space_group_name_hall",
+        "_space_group_name_hall",
         "_symmetry_int_tables_number",
         "_space_group_it_number",
     ];
@@ -200,15 +207,25 @@ fn operations(block: &Block) -> Result<Vec<Operation>, String> {
             return list.rows().map(|row| parse(&row[at])).collect();
         }
     }
-    for tag in GROUPS {
-        if let Some(group) = block.item(tag) {
-            let plain: String = group.chars().filter(|c| !c.is_whitespace()).collect();
-            if !matches!(plain.as_str(), "P1" | "1" | "?" | ".") {
+    let mut stated = false;
+    for group in GROUPS.iter().filter_map(|tag| block.item(tag)) {
+        let plain: String = group.chars().filter(|c| !c.is_whitespace()).collect();
+        match plain.to_ascii_uppercase().as_str() {
+            "?" | "." => {}
+            "P1" | "1" => stated = true,
+            _ => {
                 return Err(format!(
                     "space group {group}: expected a list of its operations (_symmetry_equiv_pos_as_xyz)"
                 ));
             }
         }
+    }
+    if !stated {
+        return Err(
+            "no symmetry: expected a list of operations (_symmetry_equiv_pos_as_xyz), or the space group \
+                    P 1 (_symmetry_space_group_name_H-M) where every atom is listed"
+                .to_owned(),
+        );
     }
     Ok(vec![parse("x,y,z")?])
 }

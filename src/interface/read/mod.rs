@@ -201,6 +201,28 @@ mod tests {
         let short = LI2SIO3_CIF.replace("_cell_length_c 4.660\n", "");
         assert_eq!(message("a.cif", &short), "_cell_length_c is missing");
         assert_eq!(message("a.cif", "hello"), "no atom sites (_atom_site_fract_x)");
+
+        // Without operations any name of a group but P 1 is refused, and so is no name at all.
+        let named = |tag: &str| without.replace("_symmetry_space_group_name_H-M 'C m c 21'", tag);
+        for tag in ["_space_group_name_Hall 'C 2c -2'", "_symmetry_space_group_name_Hall 'C 2c -2'"] {
+            assert!(message("a.cif", &named(tag)).starts_with("space group C 2c -2: expected"), "{tag}");
+        }
+        for tag in ["", "_symmetry_space_group_name_H-M ?"] {
+            assert!(message("a.cif", &named(tag)).starts_with("no symmetry: expected"), "{tag}");
+        }
+        for tag in ["_symmetry_space_group_name_H-M 'P 1'", "_space_group_name_Hall 'P 1'"] {
+            assert_eq!(read("a.cif", &named(tag), None).expect(tag).sites.len(), 4);
+        }
+    }
+
+    #[test]
+    fn labels_in_capitals_are_elements() {
+        let text = "data_x\n_cell_length_a 5.6\n_cell_length_b 5.6\n_cell_length_c 5.6\n_cell_angle_alpha 90\n\
+                    _cell_angle_beta 90\n_cell_angle_gamma 90\n_space_group_name_H-M_alt 'P 1'\nloop_\n\
+                    _atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n\
+                    NA1 0 0 0\nCL1 0.5 0.5 0.5\nOW 0.25 0 0\nLi1 0 0.5 0\n";
+        let found = read("a.cif", text, None).expect("valid");
+        assert_eq!(found.elements(), ["Na", "Cl", "O", "Li"]);
     }
 
     #[test]
@@ -256,6 +278,9 @@ mod tests {
             message("a.xyz", "2\nLattice=\"1 0 0 0 1 0 0 0 1\"\nLi 0 0 0\n"),
             "expected 2 atoms, found 1"
         );
+        let flat = text.replace("energy=-1", "pbc=\"T T F\"");
+        assert!(message("a.xyz", &flat).starts_with("line 2: pbc=\"T T F\": expected a crystal"));
+        alike(&read("a.xyz", &text.replace("energy=-1", "pbc=\"T T T\""), None).expect("valid"), &crystal);
     }
 
     #[test]

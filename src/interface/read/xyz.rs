@@ -15,6 +15,13 @@ pub(super) fn read(text: &str) -> Result<Raw, String> {
         return Err("line 2: expected Lattice=\"nine numbers\"".to_owned());
     }
     let vectors = std::array::from_fn(|i| std::array::from_fn(|k| numbers[3 * i + k]));
+    if let Some(periodic) = value(comment, "pbc")
+        && periodic.split_whitespace().any(|word| !matches!(word, "T" | "t" | "True" | "true" | "1"))
+    {
+        return Err(format!(
+            "line 2: pbc=\"{periodic}\": expected a crystal, periodic along all three vectors"
+        ));
+    }
     let properties = value(comment, "Properties").unwrap_or_else(|| "species:S:1:pos:R:3".to_owned());
     let (species, position) = columns(&properties)?;
     let mut atoms = Vec::with_capacity(count.min(text.len()));
