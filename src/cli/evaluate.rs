@@ -77,7 +77,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
     let spinner = ProgressBar::new_spinner();
     spinner.enable_steady_tick(Duration::from_millis(120));
     spinner.set_message("reading the data");
-    let table = Table::read(&plan.data.path)?;
+    let table = plan.table()?;
     let plan = with_ablations(&plan, &table)?;
     let prepared = evaluate::prepare(&table, &plan)?;
     let (mut methods, missing) = evaluate::load(&plan, &table, &prepared)?;

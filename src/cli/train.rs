@@ -55,7 +55,7 @@ pub fn run(args: Args) -> Result<ExitCode> {
             bail!("--only {name}: expected one of {}", known.join(", "));
         }
     }
-    let table = Table::read(&plan.data.path)?;
+    let table = plan.table()?;
     let chosen = |recipe: &Recipe| args.only.is_empty() || args.only.contains(&recipe.name);
     let mut trained = train(&args, &plan, &table, &|recipe| chosen(recipe) && !is_of_winner(recipe))?;
     // Who wins is known only now.

@@ -427,6 +427,16 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The plan's data set, whose labels must have been made for the plan's horizon.
+    ///
+    /// # Errors
+    /// What reading returns, and [`Error::Input`] where the rule of the labels names another horizon.
+    pub fn table(&self) -> Result<dataset::Table> {
+        let table = dataset::Table::read(&self.data.path)?;
+        dataset::labels::check_horizon(&self.data.path, &self.data.horizon)?;
+        Ok(table)
+    }
+
     fn check(&self) -> Result<()> {
         let mut names: Vec<&str> = self.methods.iter().map(|m| m.name.as_str()).collect();
         names.sort_unstable();
