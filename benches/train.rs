@@ -12,6 +12,10 @@ use foreshock::model::spec::{EncoderSpec, NetworkSpec, Readout};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
+// As the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const CHANNELS: usize = 162;
 const WINDOW: usize = 64;
 const BATCH: usize = 64;

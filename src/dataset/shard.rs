@@ -1,9 +1,8 @@
 //! A shard: one folder of a data set, whole or no shard at all.
 //!
 //! `shard-NNN` holds frames, events and runs. One that has lost a file is refused: without its table of
-//! runs every run would be a lineage of its own and replicas would fall into different folds. Shards
-//! written since there are manifests hold `manifest.json` with the SHA-256 of each file; it is checked
-//! whenever the shard is read. Older ones do without.
+//! runs every run would be a lineage of its own and replicas would fall into different folds. Its
+//! `manifest.json` has the SHA-256 of each file and is checked whenever the shard is read.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -64,16 +63,13 @@ fn check_whole(shard: &Path) -> Result<()> {
     }
 }
 
-/// Checks that a shard is whole and, where it has a manifest, that its files are those that were written.
+/// Checks that a shard is whole and that its files are those that were written.
 ///
 /// # Errors
 /// [`Error::File`] naming the file that is missing or another one.
 pub fn verify(shard: &Path) -> Result<()> {
     check_whole(shard)?;
     let path = shard.join(MANIFEST);
-    if !path.is_file() {
-        return Ok(());
-    }
     let text = std::fs::read_to_string(&path).map_err(|error| Error::file(&path, error))?;
     let manifest: Manifest = serde_json::from_str(&text).map_err(|error| Error::file(&path, error))?;
     if manifest.schema != SCHEMA {
@@ -138,7 +134,7 @@ mod tests {
     fn a_file_that_the_manifest_does_not_know_is_refused() {
         let folder = tempfile::tempdir().expect("temporary folder");
         let shard = shard(folder.path());
-        verify(&shard).expect("older shards have no manifest");
+        assert!(verify(&shard).expect_err("not sealed").to_string().contains(MANIFEST));
         seal(&shard).expect("writes");
         verify(&shard).expect("as written");
         std::fs::write(shard.join(EVENTS), "of another shard").expect("writes");

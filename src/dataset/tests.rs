@@ -173,6 +173,7 @@ fn columns_that_are_no_numbers_and_odd_classes_are_refused() {
 fn shard(table: &Table, folder: &Path) {
     table.write(folder).expect("writes");
     event::to_columns(&BTreeMap::new()).write(&folder.join(EVENTS)).expect("writes");
+    super::shard::seal(folder).expect("writes");
 }
 
 #[test]
@@ -295,7 +296,9 @@ fn shards_are_read_together_and_must_agree() {
 
     let mut other = Columns::read(&folder.path().join("shard-000").join(FRAMES)).expect("reads");
     other.push("more", Column::F64(vec![0.0; 12]));
-    other.write(&folder.path().join("shard-002").join(FRAMES)).expect("writes");
+    let third = folder.path().join("shard-002");
+    other.write(&third.join(FRAMES)).expect("writes");
+    super::shard::seal(&third).expect("writes");
     let message = Table::read(folder.path()).expect_err("other columns").to_string();
     assert!(message.contains("column 'more'"), "{message}");
 }
@@ -530,7 +533,7 @@ mod packing {
         event::to_columns(&events).write(&shard.join(EVENTS)).expect("writes");
         let message = crate::onset::source::watched(&data).expect_err("other hash").to_string();
         assert!(message.contains("manifest.json"), "{message}");
-        std::fs::remove_file(shard.join(crate::dataset::shard::MANIFEST)).expect("there");
+        crate::dataset::shard::seal(&shard).expect("writes");
         let message = crate::onset::source::watched(&data).expect_err("another run").to_string();
         assert!(message.contains("event of run 'r2'"), "{message}");
     }
@@ -563,7 +566,7 @@ mod packing {
         let mut events = event::read(&shard.join(EVENTS)).expect("reads");
         events.entry("r1".into()).or_default().pop();
         event::to_columns(&events).write(&shard.join(EVENTS)).expect("writes");
-        std::fs::remove_file(shard.join(crate::dataset::shard::MANIFEST)).expect("there");
+        crate::dataset::shard::seal(&shard).expect("writes");
         let message = Table::read(&data).expect_err("other events").to_string();
         assert!(message.contains("labels events_sha256"), "{message}");
     }

@@ -163,7 +163,8 @@ fn async_recording_replays_to_its_own_verdicts_even_with_drops() {
         Ok(())
     })
     .expect("replays");
-    assert_eq!(replayed(&copy).1, report);
+    // As text, where the undefined score of a lost surface equals itself.
+    assert_eq!(format!("{:?}", replayed(&copy).1), format!("{report:?}"));
     // The recording is in order for each interface, though the thread was behind.
     for interface in 0..2 {
         let frames: Vec<u64> =
