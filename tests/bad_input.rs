@@ -71,7 +71,9 @@ fn every_valid_line_is_described_word_for_word() {
                 }
                 let header = config.to_json().to_string();
                 let value = serde_json::from_str(&header).expect("own JSON");
-                assert_eq!(FixConfig::from_json(&value).expect("own header"), config, "{}", case.line);
+                // Whether the model was asked for is the line's affair: a recording names who spoke.
+                let asked = FixConfig { model_unasked: false, ..config };
+                assert_eq!(FixConfig::from_json(&value).expect("own header"), asked, "{}", case.line);
             }
             Err(error) => wrong.push(format!("refused: {}\n  {} {}", case.line, error.word, error.message)),
         }
