@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use super::dense::{Dense, Heads, Norm, Readout, gelu};
+use super::dense::{Dense, Heads, Norm, Readout, exp, gelu};
 use super::window::count_of_rows;
 use super::{Logits, Stream};
 use crate::error::{Error, Result};
@@ -168,15 +168,12 @@ impl Work {
                 for (key, score) in scores.iter_mut().enumerate() {
                     *score = *score * scale - slope * (t - key) as f32;
                 }
-                let most = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let mut sum = 0.0;
-                for score in scores.iter_mut() {
-                    *score = (*score - most).exp();
-                    sum += *score;
-                }
+                let most = folded(scores, f32::NEG_INFINITY, |a, b| if b > a { b } else { a });
+                scores.iter_mut().for_each(|score| *score = exp(*score - most));
+                let share = 1.0 / folded(scores, 0.0, |a, b| a + b);
                 let mixed = &mut self.mixed[head * depth..(head + 1) * depth];
                 for (score, value) in scores.iter().zip(self.value.chunks_exact(width)) {
-                    let weight = score / sum;
+                    let weight = score * share;
                     let value = &value[head * depth..(head + 1) * depth];
                     mixed.iter_mut().zip(value).for_each(|(m, v)| *m += weight * v);
                 }
@@ -190,6 +187,16 @@ impl Work {
             block.feed_out.add(&self.double, x);
         }
     }
+}
+
+/// Eight folds side by side, then one over them: a single one would wait for every step.
+fn folded(values: &[f32], start: f32, fold: impl Fn(f32, f32) -> f32) -> f32 {
+    let (eights, rest) = values.as_chunks::<8>();
+    let mut lanes = [start; 8];
+    for eight in eights {
+        lanes.iter_mut().zip(eight).for_each(|(lane, value)| *lane = fold(*lane, *value));
+    }
+    lanes.iter().chain(rest).fold(start, |a, b| fold(a, *b))
 }
 
 impl Stream for AttentionWindow {

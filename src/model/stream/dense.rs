@@ -103,6 +103,33 @@ impl Norm {
     }
 }
 
+/// exp(x) to single precision, of arguments limited to +-87: x = n ln 2 + r, 2^n from the bits, e^r as its series.
+/// Plain arithmetic, so that loops over it become vectors and every machine gives the same bits, which the C
+/// library's does not.
+pub fn exp(x: f32) -> f32 {
+    // Adding 1.5 x 2^23 rounds to the nearest integer, which then stands in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    const LN2_HIGH: f32 = 0.693_359_4;
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    let x = x.clamp(-87.0, 87.0);
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
+    let series = 1.0 / 5040.0;
+    let series = 1.0 / 720.0 + r * series;
+    let series = 1.0 / 120.0 + r * series;
+    let series = 1.0 / 24.0 + r * series;
+    let series = 1.0 / 6.0 + r * series;
+    let series = 0.5 + r * series;
+    let series = 1.0 + r * (1.0 + r * series);
+    series * f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3F80_0000))
+}
+
+/// Hyperbolic tangent.
+pub fn tanh(x: f32) -> f32 {
+    1.0 - 2.0 / (exp(2.0 * x) + 1.0)
+}
+
 /// GELU, x (1 + erf(x / sqrt 2)) / 2, with erf by Abramowitz and Stegun 7.1.26 (absolute error 1.5e-7,
 /// about that of single precision).
 pub fn gelu(x: f32) -> f32 {
@@ -110,13 +137,13 @@ pub fn gelu(x: f32) -> f32 {
     let t = 1.0 / (1.0 + 0.327_591_1 * z.abs());
     let poly =
         t * (0.254_829_6 + t * (-0.284_496_74 + t * (1.421_413_7 + t * (-1.453_152 + t * 1.061_405_4))));
-    let erf = (1.0 - poly * (-z * z).exp()).copysign(z);
+    let erf = (1.0 - poly * exp(-z * z)).copysign(z);
     x * 0.5 * (1.0 + erf)
 }
 
 /// Logistic function.
 pub fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
+    1.0 / (1.0 + exp(-x))
 }
 
 /// Projection and heads.
@@ -235,6 +262,19 @@ mod tests {
             assert!(error < 4e-7 * f64::from(x.abs()).max(1.0), "{x}: {error}");
         }
         assert_eq!((gelu(0.0), gelu(30.0), gelu(-30.0)), (0.0, 30.0, 0.0));
+    }
+
+    #[test]
+    fn exponentials_are_right_to_single_precision() {
+        for k in -86_900..=86_900 {
+            let x = 1e-3 * k as f32;
+            let truth = f64::from(x).exp();
+            assert!((f64::from(exp(x)) / truth - 1.0).abs() < 3e-7, "{x}: {} {truth}", exp(x));
+            assert!((f64::from(tanh(x)) - f64::from(x).tanh()).abs() < 3e-7, "{x}");
+        }
+        assert_eq!((exp(0.0), exp(-1e4) < 2e-38, tanh(0.0)), (1.0, true, 0.0));
+        assert!(exp(f32::NAN).is_nan() && tanh(f32::NAN).is_nan());
+        assert_eq!((tanh(100.0), tanh(-100.0), sigmoid(0.0)), (1.0, -1.0, 0.5));
     }
 
     #[test]

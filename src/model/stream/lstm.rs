@@ -1,6 +1,6 @@
 //! LSTM, one frame at a time: its state is all it needs of the past.
 
-use super::dense::{Dense, Heads, Readout, sigmoid};
+use super::dense::{Dense, Heads, Readout, sigmoid, tanh};
 use super::{Logits, Stream};
 use crate::error::Result;
 use crate::model::spec::{EncoderSpec, FORGET_BIAS, NetworkSpec};
@@ -69,8 +69,8 @@ impl Stream for LstmStream {
             let w = layer.h.len();
             for j in 0..w {
                 let [i, f, g, o] = [0, 1, 2, 3].map(|gate| self.gates[gate * w + j]);
-                layer.c[j] = sigmoid(f + FORGET_BIAS) * layer.c[j] + sigmoid(i) * g.tanh();
-                layer.h[j] = sigmoid(o) * layer.c[j].tanh();
+                layer.c[j] = sigmoid(f + FORGET_BIAS) * layer.c[j] + sigmoid(i) * tanh(g);
+                layer.h[j] = sigmoid(o) * tanh(layer.c[j]);
             }
             below = Some(k);
         }
