@@ -242,6 +242,17 @@ fn one_run_under_two_names_in_a_table_is_refused() {
     let message = Table::read(folder.path()).expect_err("refused").to_string();
     assert!(message.contains("the same frames under two names"), "{message}");
 
+    // Two that never had a surface have the same frames by nature.
+    let blind = |run: &str| {
+        let mut one = series(run, 0, 6);
+        one.values.fill(f32::NAN);
+        one.standing.fill(Condition::NoSurface);
+        one
+    };
+    let table = Table::new(features(), classes(), vec![blind("a"), blind("b")]).expect("consistent");
+    table.write(folder.path()).expect("writes");
+    assert_eq!(Table::read(folder.path()).expect("no twins").series.len(), 2);
+
     let mut other = series("a", 1, 6);
     other.lineage = "another".into();
     let table = Table::new(features(), classes(), vec![series("a", 0, 6), other]).expect("consistent");
