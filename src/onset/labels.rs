@@ -299,15 +299,20 @@ impl Labels {
         }))
     }
 
-    /// SHA-256 of all labels, without the rule.
+    /// SHA-256 of outcomes and times, without the rule.
     #[must_use]
     pub fn hash(&self) -> String {
         let mut hash = Sha256::new();
         for row in &self.rows {
             let o = &row.onsets;
             hash.update(format!(
-                "{} {} {:?} {:?} {}\n",
-                row.run, row.interface, o.t_r_ps, o.t_u_ps, o.until_ps
+                "{} {} {} {:?} {:?} {}\n",
+                row.run,
+                row.interface,
+                o.outcome().name(),
+                o.t_r_ps,
+                o.t_u_ps,
+                o.until_ps
             ));
         }
         hex(&hash.finalize())
@@ -398,8 +403,8 @@ mod tests {
         }
     }
 
-    /// What is said about labels with one value changed in the file.
-    fn changed(column: &str, row: usize, value: f64) -> String {
+    /// What is said about labels with one column changed in the file.
+    fn changed(column: &str, change: impl Fn(&mut Column)) -> String {
         let folder = tempfile::tempdir().expect("temporary folder");
         let path = folder.path().join(LABELS);
         Labels::new(&rule(), &watched()).write(&path).expect("writes");
@@ -408,8 +413,8 @@ mod tests {
         other.metadata.clone_from(&table.metadata);
         for (name, values) in table.iter() {
             let mut values = values.clone();
-            if let (true, Column::F64(times)) = (name == column, &mut values) {
-                times[row] = value;
+            if name == column {
+                change(&mut values);
             }
             other.push(name, values);
         }
@@ -418,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_were_changed_in_the_file_are_noticed() {
+    fn labels_that_were_changed_in_the_file_are_noticed() {
         for (column, value, part) in [
             ("t_r_ps", 30.0, "t_r_ps = '30': expected at most t_u_ps"),
             ("t_r_ps", f64::NAN, "t_r_ps = 'none'"),
@@ -426,9 +431,19 @@ mod tests {
             ("until_ps", f64::NAN, "until_ps = 'NaN'"),
             ("t_r_ps", 5.0, "not those of their hash"),
         ] {
-            let message = changed(column, 0, value);
+            let message = changed(column, |values| {
+                if let Column::F64(times) = values {
+                    times[0] = value;
+                }
+            });
             assert!(message.contains(part), "{column} {value}: {message}");
         }
+        let message = changed("outcome", |values| {
+            let Column::Text(outcomes) = values else { panic!("outcomes are text") };
+            let at = outcomes.iter().position(|outcome| outcome == "stable").expect("a stable interface");
+            outcomes[at] = "unknown".to_owned();
+        });
+        assert!(message.contains("not those of their hash"), "{message}");
     }
 
     #[test]
