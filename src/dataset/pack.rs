@@ -24,6 +24,8 @@ use crate::onset::event;
 pub const SHARD: usize = 50;
 /// A name's last part is the beginning of a hash if it is one and has so many digits.
 const LEAST_HASH: usize = 8;
+/// The factor that says what a run is for.
+const ROLE: &str = "role";
 
 /// A run that is packed already.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +36,8 @@ pub struct Packed {
     pub hash: String,
     /// Hash of its frames as they were recorded.
     pub stream: String,
+    /// What it is for, where that was said.
+    pub role: String,
 }
 
 /// What packing did.
@@ -80,15 +84,21 @@ pub fn packed(data: &Path) -> Result<BTreeMap<String, Packed>> {
         };
         let hashes = texts(&format!("{META_PREFIX}input_sha256"))?;
         let streams = texts(&format!("{META_PREFIX}stream_sha256"))?;
+        let roles = table.get(ROLE).map_or_else(|| vec![String::new(); hashes.len()], Column::texts);
         let shard = shard.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        for ((run, hash), stream) in texts("run")?.into_iter().zip(hashes).zip(streams) {
-            let entry = Packed { shard: shard.clone(), hash, stream };
+        for (((run, hash), stream), role) in texts("run")?.into_iter().zip(hashes).zip(streams).zip(roles) {
+            let entry = Packed { shard: shard.clone(), hash, stream, role };
             if let Some(other) = runs.insert(run.clone(), entry) {
                 return Err(Error::file(&file, format!("run '{run}' is in {} too", other.shard)));
             }
         }
     }
     Ok(runs)
+}
+
+/// What a run is for; nothing where that is not said.
+fn role(record: &Record) -> String {
+    record.columns.get(ROLE).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
 /// Name of a run without the beginning of its inputs' hash that a campaign appends.
@@ -103,8 +113,8 @@ fn key_of<'a>(run: &'a str, hash: &str) -> &'a str {
 /// each run how many are done, and of how many.
 ///
 /// # Errors
-/// [`Error::File`] naming the run that cannot be read, was packed from other inputs, is another run under a
-/// new name, or one run of a campaign from two versions of its inputs. Shards written until then stay.
+/// [`Error::File`] naming the run that cannot be read, was packed from other inputs or for another role, is another
+/// run under a new name, or one run of a campaign from two versions of its inputs. Shards written until then stay.
 pub fn pack(
     sources: &[PathBuf],
     data: &Path,
@@ -141,6 +151,16 @@ pub fn pack(
             }
             match known.get(&record.id) {
                 None => new.push(folder),
+                Some(packed) if packed.hash == record.hash && packed.role != role(&record) => {
+                    let message = format!(
+                        "role = '{}': expected '{}', as in {} of the data set, where it stays: choose test sets of packed \
+                         runs by their factors (foreshock dataset split --heldout)",
+                        role(&record),
+                        packed.role,
+                        packed.shard
+                    );
+                    return Err(Error::file(&folder, message));
+                }
                 Some(packed) if packed.hash == record.hash => report.before += 1,
                 Some(packed) => {
                     let message = format!(
@@ -174,6 +194,7 @@ pub fn pack(
                 shard: format!("shard-{number:03}"),
                 hash: run.record.hash.clone(),
                 stream: run.stream_hash.clone(),
+                role: role(&run.record),
             };
             known.insert(run.record.id.clone(), entry);
             runs.push(run);

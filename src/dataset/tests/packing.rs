@@ -156,7 +156,12 @@ fn runs_that_are_not_what_they_were_are_refused() {
     run(&runs, "r1", "other", 1);
     let message = pack_all(&runs, &data).expect_err("other inputs").to_string();
     assert!(message.contains("made from other inputs"), "{message}");
-    run(&runs, "r1", "h1", 1);
+    let again = run(&runs, "r1", "h1", 1).join("run.json");
+    let text = std::fs::read_to_string(&again).expect("reads");
+    std::fs::write(&again, text.replace("\"train\"", "\"heldout_x\"")).expect("writes");
+    let message = pack_all(&runs, &data).expect_err("another role").to_string();
+    assert!(message.contains("role = 'heldout_x': expected 'train', as in shard-000"), "{message}");
+    std::fs::write(&again, text).expect("writes");
     run(&runs, "copy", "h2", 1);
     let message = pack_all(&runs, &data).expect_err("same frames").to_string();
     assert!(message.contains("one run under two names"), "{message}");
