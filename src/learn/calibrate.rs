@@ -61,8 +61,9 @@ pub fn fit_on<E>(
                 let z = vec![0.0, f64::from(z)];
                 warnings.push(Row { z, class: usize::from(warning), weight });
             }
-            if let Some(state) = one.state[frame] {
-                let z = logits.states.iter().map(|&z| f64::from(z)).collect();
+            let z: Vec<f64> = logits.states.iter().map(|&z| f64::from(z)).collect();
+            // Where nothing was said there is nothing to calibrate.
+            if let Some(state) = one.state[frame].filter(|_| z.iter().all(|z| z.is_finite())) {
                 states.push(Row { z, class: usize::from(state), weight });
             }
         }
@@ -84,10 +85,10 @@ pub fn fit_on<E>(
     })
 }
 
-/// Log-probabilities as logits: for methods that give nothing else.
+/// Log-probabilities as logits: for methods that give nothing else. Nothing said stays nothing.
 #[must_use]
 pub fn logits_of(said: &Said) -> Logits {
-    let log = |p: f32| p.max(1e-7).ln();
+    let log = |p: f32| p.clamp(1e-7, 1.0).ln();
     let warning = (!said.warning.is_nan()).then(|| log(said.warning) - log(1.0 - said.warning));
     Logits { states: said.states.iter().map(|&p| log(p)).collect(), warning }
 }
@@ -180,6 +181,7 @@ fn solve(matrix: &[Vec<f64>], right: &[f64]) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::learn::random::Random;
+    use crate::learn::replicas::tests::{data, series};
 
     /// Rows whose class follows from true logits, of which the model says `said` of them.
     fn rows(count: usize, said: impl Fn(&[f64]) -> Vec<f64>) -> Vec<Row> {
@@ -206,6 +208,27 @@ mod tests {
         assert!((found[0] - 0.5).abs() < 0.02, "{found:?}");
         assert!((found[2] - found[1] + 0.5).abs() < 0.06, "{found:?}");
         assert!((found[3] - found[1]).abs() < 0.06, "{found:?}");
+    }
+
+    #[test]
+    fn what_says_nothing_is_not_calibrated_and_still_says_nothing() {
+        let nothing = logits_of(&Said::nothing(3));
+        assert!(nothing.states.iter().all(|z| z.is_nan()) && nothing.warning.is_none());
+        let mut calibration = Calibration::none(3);
+        (calibration.state_shift[0], calibration.warning_shift) = (1.0, 2.0);
+        let said = calibration.apply(nothing.clone()).said();
+        assert!(said.states.iter().all(|p| p.is_nan()) && said.warning.is_nan(), "{said:?}");
+
+        let data = data(vec![series("a0", "a", Some(30.0)), series("b0", "b", None)]);
+        let sure = Logits { states: vec![3.0, 0.0, 0.0], warning: Some(-3.0) };
+        let fitted = |silent_from: usize| {
+            let frames = |frame| if frame < silent_from { sure.clone() } else { nothing.clone() };
+            let say = |_, one: &Prepared| Ok::<_, ()>(one.verdicts().map(frames).collect());
+            fit_on(&data.set, 0..2, say).expect("fits")
+        };
+        let found = fitted(40);
+        assert!(found.state_scale.is_finite() && found.warning_scale.is_finite(), "{found:?}");
+        assert_eq!(fitted(0).state_scale, 1.0, "nothing to learn from");
     }
 
     #[test]

@@ -75,8 +75,8 @@ impl std::str::FromStr for Turn {
     }
 }
 
-/// Which runs train, choose and judge. A factor `fold` of a run (`train`, `valid`, `test` or
-/// `test NAME`) decides by itself.
+/// Which runs train, choose and judge. A factor `fold` of a run (`train`, `valid`, `calibrate`,
+/// `test` or `test NAME`) decides by itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", untagged)]
 pub enum Split {
@@ -369,6 +369,39 @@ impl Default for Boosting {
     }
 }
 
+impl Boosting {
+    fn check(&self) -> Result<()> {
+        if !(1..=10).contains(&self.depth) {
+            return Err(Error::input("depth", self.depth, "1 to 10"));
+        }
+        at_least_one(&[("rounds", self.rounds), ("patience", self.patience)])?;
+        for (key, share) in [("rate", self.rate), ("rows", self.rows), ("features", self.features)] {
+            if !(share > 0.0 && share <= 1.0) {
+                return Err(Error::input(key, share, "above 0 and at most 1"));
+            }
+        }
+        if !(self.leaf >= 0.0 && self.leaf.is_finite()) {
+            return Err(Error::input("leaf", self.leaf, "0 or more"));
+        }
+        // Leaves that no window reaches are 0 / ridge.
+        above_zero(&[("ridge", self.ridge)])
+    }
+}
+
+fn at_least_one(settings: &[(&str, usize)]) -> Result<()> {
+    match settings.iter().find(|(_, value)| *value == 0) {
+        Some((key, value)) => Err(Error::input(*key, value, "at least 1")),
+        None => Ok(()),
+    }
+}
+
+fn above_zero(settings: &[(&str, f64)]) -> Result<()> {
+    match settings.iter().find(|(_, value)| !(*value > 0.0 && value.is_finite())) {
+        Some((key, value)) => Err(Error::input(*key, value, "above 0")),
+        None => Ok(()),
+    }
+}
+
 /// Settings of the support vector machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -395,6 +428,19 @@ pub struct Rocket {
     pub features: usize,
     /// Windows at most.
     pub windows: usize,
+}
+
+impl Svm {
+    fn check(&self) -> Result<()> {
+        at_least_one(&[("frames", self.frames)])?;
+        above_zero(&[("cost", self.cost), ("width", self.width)])
+    }
+}
+
+impl Rocket {
+    fn check(&self) -> Result<()> {
+        at_least_one(&[("features", self.features), ("windows", self.windows)])
+    }
 }
 
 impl Default for Rocket {
@@ -448,11 +494,7 @@ impl Plan {
             if recipe.name.is_empty() || !recipe.name.chars().all(usable) {
                 return Err(Error::input("name", &recipe.name, "letters, digits, - _ and ."));
             }
-            for (key, value) in [("stride", recipe.stride), ("every", recipe.every)] {
-                if value == 0 {
-                    return Err(Error::input(key, 0, "at least 1"));
-                }
-            }
+            at_least_one(&[("stride", recipe.stride), ("every", recipe.every)])?;
             if let Some(window) = recipe.window {
                 let least = if matches!(recipe.method, Method::Rocket(_)) { rocket::TAPS } else { 1 };
                 if window < least {
@@ -466,10 +508,11 @@ impl Plan {
             if let Method::Network { model, .. } = &recipe.method {
                 model.check()?;
             }
-            if let Method::Boosting(b) | Method::Shuffled(b) = &recipe.method
-                && !(1..=10).contains(&b.depth)
-            {
-                return Err(Error::input("depth", b.depth, "1 to 10"));
+            match &recipe.method {
+                Method::Boosting(settings) | Method::Shuffled(settings) => settings.check()?,
+                Method::Svm(settings) => settings.check()?,
+                Method::Rocket(settings) => settings.check()?,
+                _ => {}
             }
         }
         self.data.horizon.check()
@@ -555,5 +598,18 @@ mod tests {
         assert!(matches!(&plan.methods[1].method, Method::Boosting(b) if b.depth == 3 && b.rounds == 200));
         let wrong = text.replace("depth", "dept");
         assert!(serde_yaml::from_str::<Plan>(&wrong).expect_err("a typo").to_string().contains("dept"));
+        for (settings, expected) in [
+            ("boosting, depth: 11", "depth = '11': expected 1 to 10"),
+            ("boosting, ridge: 0", "ridge = '0': expected above 0"),
+            ("boosting, rows: 0", "rows = '0': expected above 0 and at most 1"),
+            ("boosting, rate: .nan", "rate = 'NaN': expected above 0 and at most 1"),
+            ("shuffled, patience: 0", "patience = '0': expected at least 1"),
+            ("svm, cost: -1", "cost = '-1': expected above 0"),
+            ("rocket, features: 0", "features = '0': expected at least 1"),
+        ] {
+            let plan: Plan =
+                serde_yaml::from_str(&text.replace("boosting, depth: 3", settings)).expect("a plan");
+            assert_eq!(plan.check().expect_err(settings).to_string(), expected);
+        }
     }
 }

@@ -39,6 +39,8 @@ pub struct Prepared {
     pub condition: BTreeMap<String, Value>,
     /// Elements of its atoms, where known.
     pub elements: Vec<String>,
+    /// Atoms of its run, where known.
+    pub atoms: Option<u64>,
     /// Time of each frame, ps.
     pub time_ps: Vec<f64>,
     /// Columns per row.
@@ -51,6 +53,8 @@ pub struct Prepared {
     pub judged: Vec<bool>,
     /// Time of the first verdict, ps; where there is none, when it was due.
     pub ready_ps: f64,
+    /// When it was due, ps: the end of the baseline.
+    pub due_ps: f64,
     /// First frame that any window holds.
     pub first: usize,
     /// Instability index and CUSUM at each frame, NaN where there is none.
@@ -206,7 +210,7 @@ fn recorded(series: &Series, settings: &Settings, every: u64, horizon: Horizon) 
         .map_err(|error| Error::Limit(error.to_string()))?;
     let mut prepared = empty(series, frames, width);
     prepared.first = frames;
-    prepared.ready_ps = settings.baseline_end_ps();
+    (prepared.ready_ps, prepared.due_ps) = (settings.baseline_end_ps(), settings.baseline_end_ps());
     for row in 0..series.time_ps.len() {
         let mut frame = series.frame(row);
         if !frame.index.is_multiple_of(every) {
@@ -251,6 +255,7 @@ fn plain(series: &Series, task: Task, horizon: Horizon) -> Prepared {
         prepared.judged[frame] = judged;
         if judged {
             prepared.ready_ps = prepared.ready_ps.min(series.time_ps[frame]);
+            prepared.due_ps = prepared.ready_ps;
             target(&mut prepared, series, frame, frame, horizon);
         }
     }
@@ -264,12 +269,14 @@ fn empty(series: &Series, frames: usize, width: usize) -> Prepared {
         interface: series.interface,
         condition: series.condition.clone(),
         elements: series.elements.clone(),
+        atoms: series.atoms,
         time_ps: vec![f64::NAN; frames],
         width,
         rows: vec![f32::NAN; frames * width],
         baseline: None,
         judged: vec![false; frames],
         ready_ps: series.end_ps,
+        due_ps: series.end_ps,
         first: 0,
         model_free: vec![[f64::NAN; 2]; frames],
         state: vec![None; frames],
@@ -321,6 +328,7 @@ mod tests {
                     end_ps: frames.last().expect("frames").time_ps,
                     settings: Some(settings.clone()),
                     elements: Vec::new(),
+                    atoms: None,
                 };
                 series.set_onsets(Some(12.0), Some(15.0), series.end_ps);
                 series

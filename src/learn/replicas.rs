@@ -52,10 +52,14 @@ impl Replicas {
     /// From all series that may be shown; `None` without replicas.
     #[must_use]
     pub fn of(data: &Prepared, on: On, draws: usize) -> Option<Self> {
-        let mut groups: BTreeMap<(&str, usize), Group<'_>> = BTreeMap::new();
+        // Runs of several conditions that began with one file are one lineage, but no replicas.
+        let mut groups: BTreeMap<(&str, usize, String), Group<'_>> = BTreeMap::new();
         for (k, series) in data.set.series.iter().enumerate() {
             if on.shows(&data.folds[k]) && series.verdicts().next().is_some() {
-                groups.entry((&series.lineage, series.interface)).or_default().push((k, series));
+                groups
+                    .entry((&series.lineage, series.interface, series.stratum()))
+                    .or_default()
+                    .push((k, series));
             }
         }
         groups.retain(|_, members| members.len() > 1);
@@ -184,6 +188,7 @@ fn forecast(data: &Prepared, groups: &[Group<'_>]) -> Scored {
                     event_ps: one.event_ps,
                     end_ps: one.end_ps,
                     ready_ps: one.ready_ps,
+                    due_ps: one.due_ps,
                 },
                 threshold: 1.0,
             });
@@ -229,11 +234,13 @@ pub(super) mod tests {
             interface: 0,
             condition: BTreeMap::new(),
             elements: Vec::new(),
+            atoms: None,
             width: 1,
             rows: vec![0.0; 60],
             baseline: None,
             judged: vec![true; 60],
             ready_ps: 0.0,
+            due_ps: 0.0,
             first: 0,
             model_free: vec![[0.0; 2]; 60],
             state: time_ps
@@ -307,6 +314,17 @@ pub(super) mod tests {
         // One pair of three agrees, which no p allows on average: a half is the least.
         assert!((found.agreement.value - 1.0 / 3.0).abs() < 1e-12);
         assert_eq!(found.ceiling.value, 0.5);
+    }
+
+    #[test]
+    fn runs_of_two_conditions_that_began_with_one_file_are_no_replicas() {
+        let at = |run: &str, kelvin: u32, event_ps| {
+            let condition = BTreeMap::from([("temperature_k".to_owned(), kelvin.into())]);
+            prepare::Prepared { condition, ..series(run, "a", event_ps) }
+        };
+        let data = data(vec![at("a0", 900, None), at("a1", 900, None), at("a2", 1300, Some(20.0))]);
+        let found = Replicas::of(&data, On::Test, 20).expect("replicas");
+        assert_eq!((found.series, found.other_outcome.value), (2, 0.0));
     }
 
     #[test]

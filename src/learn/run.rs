@@ -179,14 +179,21 @@ pub fn trace(series: &Prepared, spoken: &Spoken) -> Trace {
         .map(|(frame, said)| (series.time_ps[frame], f64::from(said.warning)))
         .take_while(|(time, _)| *time <= series.end_ps + SLACK_PS)
         .unzip();
-    Trace { time_ps, score, event_ps: series.event_ps, end_ps: series.end_ps, ready_ps: series.ready_ps }
+    Trace {
+        time_ps,
+        score,
+        event_ps: series.event_ps,
+        end_ps: series.end_ps,
+        ready_ps: series.ready_ps,
+        due_ps: series.due_ps,
+    }
 }
 
 /// The threshold at which a further stable run alarms with a probability of at most `rate`, from the stable
 /// lineages among `chosen` series, or the next best, with the rate that they support. Replicas of one
 /// lineage are no independent draws and count as one: a lineage is stable when none of its runs' interfaces
 /// has an event, alarms when any of them does, and was watched as long as the longest of them. Lineages
-/// without any verdict are no evidence.
+/// with fewer verdicts than an alarm needs are no evidence.
 #[must_use]
 pub fn alarm_level(
     set: &Set,
@@ -201,13 +208,14 @@ pub fn alarm_level(
         let trace = trace(series, spoken);
         let lineage = lineages.entry(&series.lineage).or_insert((true, f64::NEG_INFINITY, 0.0));
         lineage.0 &= trace.event_ps.is_none();
-        if let Some(first) = trace.time_ps.first() {
-            lineage.1 = lineage.1.max(trace.maximum(persist));
-            lineage.2 = lineage.2.max(trace.end_ps - first);
-        }
+        lineage.1 = lineage.1.max(trace.maximum(persist));
+        lineage.2 = lineage.2.max(trace.watched_ps(trace.end_ps));
     }
-    let stable: Vec<(f64, f64)> =
-        lineages.values().filter(|l| l.0 && l.2 > 0.0).map(|l| (l.1, l.2)).collect();
+    let stable: Vec<(f64, f64)> = lineages
+        .values()
+        .filter(|(stable, maximum, _)| *stable && *maximum > f64::NEG_INFINITY)
+        .map(|&(_, maximum, exposure)| (maximum, exposure))
+        .collect();
     let maxima: Vec<f64> = stable.iter().map(|r| r.0).collect();
     let exposures: Vec<f64> = stable.iter().map(|r| r.1).collect();
     let Level { threshold, false_alarms, rate } = threshold(&maxima, rate)?;

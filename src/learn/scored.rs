@@ -120,7 +120,7 @@ impl Scored {
             // An interface that was never judged stays: its event is missed.
             let run = lineages.place(&one.lineage);
             // A single verdict on a series counts whatever its place.
-            let thin = if frames.len() < 4 * THIN { 1 } else { THIN };
+            let thin = if frames.len() == 1 { 1 } else { THIN };
             // By place in the recording, so that every sampling interval is scored at the same times.
             let points = frames
                 .iter()
@@ -242,6 +242,7 @@ mod tests {
                 event_ps: Some(20.0),
                 end_ps: 30.0,
                 ready_ps: f64::from(ready),
+                due_ps: f64::from(ready),
             },
             threshold: 0.5,
         };

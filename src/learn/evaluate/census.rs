@@ -77,6 +77,22 @@ pub(super) fn notes(data: &Prepared, level: Option<&AlarmLevel>, on: On) -> Vec<
             notes.push(format!("No scored frame is {}.", missing.join(" or ")));
         }
     }
+    for test in data.tests().into_iter().filter(|_| on == On::Test) {
+        let members = members(&|fold| *fold == Fold::Test(test.clone()));
+        let failing: BTreeSet<&str> =
+            members.iter().filter(|s| s.event_ps.is_some()).map(|s| s.run.as_str()).collect();
+        let conditions = |fails: bool| -> BTreeSet<String> {
+            let runs = members.iter().filter(|s| failing.contains(s.run.as_str()) == fails);
+            runs.map(|s| s.stratum()).collect()
+        };
+        let (with, without) = (conditions(true), conditions(false));
+        if !with.is_empty() && !without.is_empty() && with.is_disjoint(&without) {
+            notes.push(format!(
+                "Test set {test}: no condition has runs with and runs without an event. AUROC over all of it compares \
+                 conditions; within them it is auroc_within."
+            ));
+        }
+    }
     match level {
         None => notes.push(
             "No stable calibration lineage: thresholds are 0.5 and support no false-alarm rate.".to_owned(),
@@ -118,7 +134,7 @@ pub(super) fn counts(data: &Prepared, on: On) -> Vec<Count> {
                 chosen.collect::<BTreeSet<&str>>().len()
             };
             let fails = |s: &prepare::Prepared| s.event_ps.is_some();
-            let warnable = members.iter().filter(|s| data.set.horizon.warnable(s.event_ps, s.ready_ps));
+            let warnable = members.iter().filter(|s| data.set.horizon.warnable(s.event_ps, s.due_ps));
             Count {
                 fold: name(fold),
                 lineages: lineages(&|_| true),
@@ -158,5 +174,20 @@ mod tests {
         let words = notes(&data, None, On::Validation).join(" ");
         assert!(words.contains("of 1 lineages: too few for intervals"), "{words}");
         assert!(words.contains("No stable calibration lineage"), "{words}");
+    }
+
+    #[test]
+    fn a_test_set_whose_conditions_tell_the_outcome_is_named() {
+        let at = |run: &str, size: &str, event_ps| {
+            let condition = [("size".to_owned(), size.into())].into();
+            prepare::Prepared { condition, ..series(run, run, event_ps) }
+        };
+        let said = |third: &str| {
+            let all = vec![at("a", "small", None), at("b", "large", Some(30.0)), at("c", third, None)];
+            let mut data = data(all);
+            data.folds = vec![Fold::Test("size".into()); 3];
+            notes(&data, None, On::Test).join(" ").contains("Test set size: no condition")
+        };
+        assert!(said("small") && !said("large"));
     }
 }

@@ -393,7 +393,9 @@ pub fn evaluate(
             }
         }
     }
-    let targets = targets::outcomes(best.map(|k| &rows[k]), &shifts);
+    // They are of the test set.
+    let targets =
+        if on == On::Test { targets::outcomes(best.map(|k| &rows[k]), &shifts) } else { Vec::new() };
     Ok(Report {
         data_hash: base.set.hash.clone(),
         split_hash: base.split_hash(),

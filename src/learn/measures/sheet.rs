@@ -107,8 +107,7 @@ impl Sheet {
             let alarm = j.trace.alarm(j.threshold, PERSIST);
             stable[j.run][0] += f64::from(u8::from(alarm.is_some()));
             // There is one alarm per series: what comes after it is no more time to alarm in.
-            let watched = j.trace.time_ps.first().map(|first| alarm.unwrap_or(j.trace.end_ps) - first);
-            stable[j.run][1] += 1e-3 * watched.unwrap_or(0.0);
+            stable[j.run][1] += 1e-3 * j.trace.watched_ps(alarm.unwrap_or(j.trace.end_ps));
         }
         let quiet = quiet(judged);
         let traces: Vec<(&Trace, usize)> =
@@ -277,18 +276,18 @@ fn event(judged: &Judged, scored: &Scored) -> Option<Event> {
 /// Runs without an event, an alarm of any interface counted once, by falling maximum. One without any
 /// verdict could not alarm, and its silence is no evidence.
 fn quiet(judged: &[Judged]) -> Vec<Quiet> {
-    let mut runs: BTreeMap<&str, (bool, bool, Quiet)> = BTreeMap::new();
+    let mut runs: BTreeMap<&str, (bool, Quiet)> = BTreeMap::new();
     for j in judged {
         let first = Quiet { unit: j.run, reconstructs: false, alarmed: false, maximum: f64::NEG_INFINITY };
-        let (fails, spoke, run) = runs.entry(&j.name).or_insert((false, false, first));
+        let (fails, run) = runs.entry(&j.name).or_insert((false, first));
         *fails |= j.trace.event_ps.is_some();
-        *spoke |= !j.trace.time_ps.is_empty();
         run.reconstructs |= j.reconstructs;
         run.alarmed |= j.trace.alarm(j.threshold, PERSIST).is_some();
         run.maximum = run.maximum.max(j.trace.maximum(PERSIST));
     }
-    let runs = runs.into_values().filter(|(fails, spoke, _)| !fails && *spoke);
-    let mut runs: Vec<Quiet> = runs.map(|(_, _, run)| run).collect();
+    // One that never had the verdicts for an alarm was not watched.
+    let quiet = |(fails, run): (bool, Quiet)| (!fails && run.maximum > f64::NEG_INFINITY).then_some(run);
+    let mut runs: Vec<Quiet> = runs.into_values().filter_map(quiet).collect();
     runs.sort_by(|a, b| b.maximum.total_cmp(&a.maximum));
     runs
 }
@@ -318,6 +317,7 @@ pub(super) mod tests {
                 event_ps,
                 end_ps: 19.0,
                 ready_ps: 0.0,
+                due_ps: 0.0,
             },
             threshold: 0.5,
         }

@@ -24,7 +24,7 @@ use crate::model::Model;
 use crate::model::calibration::Calibration;
 use crate::model::meta::{FORMAT, Kind, Meta, Target};
 use crate::model::scaler::mostly_undefined;
-use crate::model::stream::{Said, Stream, stream};
+use crate::model::stream::{Logits, Said, Stream, stream};
 use crate::model::tensors::Tensors;
 
 /// What training a method led to.
@@ -62,12 +62,16 @@ pub fn train(
 ) -> Result<Trained> {
     let Lesson { set, folds, recipe, .. } = lesson;
     let standardised = standardise(set, folds, recipe)?;
+    let unknown = unknown(set, &standardised)?;
     let untrained = |say: &mut dyn FnMut(usize, &Prepared) -> Result<Vec<Said>>| -> Result<Trained> {
-        let calibration = calibrate::fit(set, folds, |k, series| {
-            Ok::<_, Error>(say(k, series)?.iter().map(logits_of).collect())
-        })?;
+        let mut logits = |k: usize, series: &Prepared| -> Result<Vec<Logits>> {
+            let said = series.verdicts().zip(say(k, series)?);
+            let nothing = Said::nothing(set.classes.len());
+            Ok(said.map(|(frame, s)| logits_of(if unknown(series, frame) { &nothing } else { &s })).collect())
+        };
+        let calibration = calibrate::fit(set, folds, &mut logits)?;
         let verdicts = Verdicts::of(set, folds, &mut |k, series| {
-            Ok(say(k, series)?.iter().map(|said| calibration.apply(logits_of(said)).said()).collect())
+            Ok(logits(k, series)?.into_iter().map(|z| calibration.apply(z).said()).collect())
         })?;
         Ok(Trained { model: None, verdicts: Some(verdicts), history: Vec::new() })
     };
@@ -128,10 +132,11 @@ fn model(
         let named = [("macro_f1", epoch.macro_f1), ("accuracy", epoch.accuracy), ("auroc", epoch.auroc)];
         named.into_iter().filter(|(_, v)| v.is_finite()).map(|(k, v)| (k.to_owned(), v)).collect()
     });
-    let mut elements: Vec<String> =
-        of_fold(set, folds, &Fold::Train).flat_map(|k| set.series[k].elements.iter().cloned()).collect();
+    let trained = || of_fold(set, folds, &Fold::Train).map(|k| &set.series[k]);
+    let mut elements: Vec<String> = trained().flat_map(|one| one.elements.iter().cloned()).collect();
     elements.sort();
     elements.dedup();
+    let atoms = || trained().filter_map(|one| one.atoms);
     let warns = set.series.iter().any(|s| s.warning.iter().any(Option::is_some));
     let meta = Meta {
         format: FORMAT,
@@ -141,6 +146,7 @@ fn model(
         inputs: recipe.inputs,
         classes: set.classes.clone(),
         elements,
+        atoms: atoms().min().zip(atoms().max()).map(<[u64; 2]>::from),
         window: set.window,
         sample_ps: set.sample_ps,
         settings: set.settings.clone(),
@@ -156,9 +162,12 @@ fn model(
     };
     let mut model = Model::new(meta, &standardised.scaler, tensors)?;
     let mut stream = stream(&model)?;
+    let unknown = unknown(set, standardised)?;
     let calibration = calibrate::fit(set, folds, |k, series| {
-        let sequence = &standardised.sequences[k];
-        Ok::<_, Error>(at_verdicts(stream.as_mut(), set, series, sequence, |s, _| s.logits()))
+        let nothing = logits_of(&Said::nothing(set.classes.len()));
+        let of =
+            |s: &mut dyn Stream, frame| if unknown(series, frame) { nothing.clone() } else { s.logits() };
+        Ok::<_, Error>(at_verdicts(stream.as_mut(), set, series, &standardised.sequences[k], of))
     })?;
     model.meta.calibration = calibration;
     Model::new(model.meta, &standardised.scaler, model.tensors)
@@ -171,15 +180,23 @@ fn model(
 /// As [`stream`], and [`Error::Input`] when columns do not exist.
 pub fn verdicts(model: &Model, set: &Set, folds: &[Fold], standardised: &Standardised) -> Result<Verdicts> {
     let mut stream = stream(model)?;
-    let columns = set.positions(&standardised.columns)?;
-    let unknown = |series: &Prepared, frame: usize| {
-        let row = series.row(frame);
-        set.settings.is_some() && mostly_undefined(columns.iter().map(|&column| f64::from(row[column])))
-    };
+    let unknown = unknown(set, standardised)?;
     Verdicts::of(set, folds, &mut |k, series| {
         Ok(at_verdicts(stream.as_mut(), set, series, &standardised.sequences[k], |s, frame| {
             if unknown(series, frame) { Said::nothing(set.classes.len()) } else { s.say() }
         }))
+    })
+}
+
+/// Whether a row of the fix is mostly undefined in the columns that a method reads, so that nothing is said of it.
+fn unknown<'a>(
+    set: &'a Set,
+    standardised: &Standardised,
+) -> Result<impl Fn(&Prepared, usize) -> bool + use<'a>> {
+    let columns = set.positions(&standardised.columns)?;
+    Ok(move |series: &Prepared, frame: usize| {
+        let row = series.row(frame);
+        set.settings.is_some() && mostly_undefined(columns.iter().map(|&column| f64::from(row[column])))
     })
 }
 

@@ -324,10 +324,9 @@ fn targets(html: &mut String, report: &Report) {
     let Some(first) = report.targets.first() else { return };
     let _ = write!(
         html,
-        "<h3>Targets</h3><p>Of {}, the method that wins on validation, mean over seeds.{}</p>\
+        "<h3>Targets</h3><p>Of {}, the method that wins on validation, mean over seeds.</p>\
          <table><tr><th>target<th>value<th></tr>",
         first.method,
-        if report.on == On::Validation { " On validation: no result." } else { "" }
     );
     for outcome in &report.targets {
         let value = cell(Some(&outcome.value), 3);

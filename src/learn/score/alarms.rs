@@ -18,6 +18,8 @@ pub struct Trace {
     pub end_ps: f64,
     /// Time of the first verdict, ps; where there is none, when it was due.
     pub ready_ps: f64,
+    /// When verdicts are due, ps: the end of the baseline, whether or not there was a surface then.
+    pub due_ps: f64,
 }
 
 impl Trace {
@@ -27,6 +29,7 @@ impl Trace {
         self.time_ps.drain(..first);
         self.score.drain(..first);
         self.ready_ps = from_ps;
+        self.due_ps = self.due_ps.max(from_ps);
     }
 
     /// The largest threshold at which there is an alarm: the maximum over time of the least of `persist`
@@ -52,6 +55,17 @@ impl Trace {
         None
     }
 
+    /// Time that was watched up to `until_ps`, ps: pauses, in which there is no surface to judge, do not count.
+    #[must_use]
+    pub fn watched_ps(&self, until_ps: f64) -> f64 {
+        let said = self.time_ps.iter().zip(&self.score).filter(|(_, score)| !score.is_nan());
+        let times: Vec<f64> =
+            said.map(|(&time, _)| time).filter(|time| *time <= until_ps + SLACK_PS).collect();
+        let steps = || times.windows(2).map(|pair| pair[1] - pair[0]);
+        let interval = steps().fold(f64::INFINITY, f64::min);
+        steps().filter(|step| *step < 1.5 * interval).sum::<f64>().max(0.0)
+    }
+
     /// Lead of an alarm before the event, ps: 0 without an alarm, without an event, and where the alarm
     /// comes less than `gap_ps` before the event or after it.
     #[must_use]
@@ -62,10 +76,10 @@ impl Trace {
         }
     }
 
-    /// Whether the event leaves time for a warning: it begins at least `least_lead_ps` after verdicts do.
+    /// Whether the event leaves time for a warning: it begins at least `least_lead_ps` after verdicts are due.
     #[must_use]
     pub fn warnable(&self, least_lead_ps: f64) -> bool {
-        self.event_ps.is_some_and(|event| event - self.ready_ps >= least_lead_ps - SLACK_PS)
+        self.event_ps.is_some_and(|event| event - self.due_ps >= least_lead_ps - SLACK_PS)
     }
 }
 
@@ -150,7 +164,25 @@ mod tests {
             event_ps,
             end_ps: (score.len() - 1) as f64,
             ready_ps: 0.0,
+            due_ps: 0.0,
         }
+    }
+
+    #[test]
+    fn pauses_are_not_watched() {
+        let mut one = trace(&[0.1; 10], None);
+        assert_eq!([9.0, 4.0, 0.0].map(|until| one.watched_ps(until)), [9.0, 4.0, 0.0]);
+        one.score[3..6].fill(f64::NAN);
+        assert_eq!(one.watched_ps(9.0), 5.0, "2 ps before the pause, 3 after it");
+        one.time_ps.drain(3..6);
+        one.score.drain(3..6);
+        assert_eq!(one.watched_ps(9.0), 5.0);
+    }
+
+    #[test]
+    fn what_is_warnable_is_told_by_the_baseline_and_not_by_the_first_verdict() {
+        let late = Trace { ready_ps: 12.0, due_ps: 7.5, ..trace(&[0.1; 30], Some(14.0)) };
+        assert!(late.warnable(5.0) && !late.warnable(7.0));
     }
 
     #[test]
