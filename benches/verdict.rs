@@ -60,6 +60,7 @@ fn model(kind: Kind, tensors: Tensors) -> foreshock::Result<Model> {
         inputs: Inputs::Both,
         classes: ["stable", "reconstructing", "unstable"].map(str::to_owned).to_vec(),
         elements: Vec::new(),
+        atoms: None,
         window: WINDOW,
         sample_ps: settings.sample_ps,
         settings: Some(settings),

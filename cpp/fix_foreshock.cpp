@@ -39,6 +39,7 @@ static foreshock::Host host_facts(LAMMPS *lmp)
   foreshock::Host host;
   host.units = lmp->update->unit_style;
   host.ntypes = lmp->atom->ntypes;
+  host.natoms = lmp->atom->natoms;
   host.dt = lmp->update->dt;
   host.dimension = lmp->domain->dimension;
   for (int k = 0; k < 3; k++) host.periodic[k] = lmp->domain->periodicity[k] != 0;

@@ -29,6 +29,7 @@ fn context(setting: Setting) -> Context {
     Context {
         units,
         ntypes: setting.types,
+        atoms: 0,
         dt_ps: setting.timestep * units.time(),
         dimension: setting.dimension,
         groups: setting.groups,

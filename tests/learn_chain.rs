@@ -36,6 +36,7 @@ fn table(runs: usize) -> Table {
             end_ps: 39.5,
             settings: None,
             elements: Vec::new(),
+            atoms: None,
             time_ps,
         };
         series.set_onsets(event.map(|e| e - 4.0), event, 39.5);

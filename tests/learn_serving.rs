@@ -95,6 +95,7 @@ fn packed(run: u64, frames: &[Frame]) -> Series {
         end_ps: 31.9,
         settings: Some(settings),
         elements: Vec::new(),
+        atoms: None,
     };
     series.set_onsets(Some(20.0), Some(27.0), 31.9);
     series
@@ -116,6 +117,7 @@ fn models(set: &Set, standardised: &Standardised) -> Vec<Model> {
         inputs: standardised.scaler.inputs,
         classes: set.classes.clone(),
         elements: Vec::new(),
+        atoms: None,
         window: set.window,
         sample_ps: set.sample_ps,
         settings: set.settings.clone(),

@@ -101,6 +101,7 @@ fn model() -> Model {
         inputs: Inputs::Level,
         classes: ["stable", "reconstructing", "unstable"].map(str::to_owned).to_vec(),
         elements: Vec::new(),
+        atoms: None,
         window: 64,
         sample_ps: 0.1,
         settings: None,

@@ -14,6 +14,8 @@ pub struct Context {
     pub units: UnitStyle,
     /// Number of atom types.
     pub ntypes: usize,
+    /// Number of atoms.
+    pub atoms: u64,
     /// Timestep, ps (tau in lj units).
     pub dt_ps: f64,
     /// 2 or 3.
@@ -23,13 +25,14 @@ pub struct Context {
 }
 
 impl Context {
-    /// An ordinary context: metal units, a timestep of 2 fs, three dimensions. For checking lines without
+    /// An ordinary context: metal units, 1200 atoms, a timestep of 2 fs, three dimensions. For checking lines without
     /// LAMMPS, as the documentation's tests do.
     #[must_use]
     pub fn metal(ntypes: usize, groups: &[&str]) -> Self {
         Self {
             units: UnitStyle::Metal,
             ntypes,
+            atoms: 1200,
             dt_ps: 0.002,
             dimension: 3,
             groups: groups.iter().map(|&group| group.to_owned()).collect(),

@@ -267,7 +267,7 @@ fn model_and_detector(
     };
     let chosen = match (model, detector) {
         (None, None) => {
-            return Ok(match detector::suits(config, context.units, context.dt_ps) {
+            return Ok(match detector::suits(config, context.units, context.dt_ps, context.atoms) {
                 Ok(()) => (ModelSpec::Builtin, DetectorKind::Model),
                 Err(_) => (ModelSpec::None, DetectorKind::Cusum),
             });
@@ -371,7 +371,7 @@ mod tests {
     use super::*;
 
     fn context(units: UnitStyle) -> Context {
-        Context { units, ntypes: 2, dt_ps: 0.002, dimension: 3, groups: Vec::new() }
+        Context { units, ..Context::metal(2, &[]) }
     }
 
     /// As the built-in model was trained, with elements.
@@ -412,6 +412,8 @@ mod tests {
         assert_eq!(made(None, None, &unknown, UnitStyle::Metal), cusum);
         let without = FixConfig { stress: Some(false), ..fitting.clone() };
         assert_eq!(made(None, None, &without, UnitStyle::Metal), cusum);
+        let small = Context { atoms: 100, ..context(UnitStyle::Metal) };
+        assert_eq!(model_and_detector(None, None, &fitting, &small), cusum);
         let longer = FixConfig { baseline_length: 8.0, ..fitting };
         assert_eq!(made(None, None, &longer, UnitStyle::Metal), cusum);
     }

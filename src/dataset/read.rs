@@ -29,6 +29,7 @@ struct Run {
     sample_ps: Option<f64>,
     settings: Option<Settings>,
     elements: Vec<String>,
+    atoms: Option<u64>,
     condition: BTreeMap<String, Value>,
 }
 
@@ -37,6 +38,7 @@ struct Run {
 struct Recorded {
     #[serde(default)]
     elements: Vec<String>,
+    atoms: Option<u64>,
 }
 
 /// Columns, classes and series, before they are one table.
@@ -201,6 +203,7 @@ fn read_runs(file: &Path) -> Result<BTreeMap<String, Run>> {
                     let header: Recorded = serde_json::from_str(text)
                         .map_err(|error| Error::file(file, format!("header of run '{name}': {error}")))?;
                     run.elements = header.elements;
+                    run.atoms = header.atoms;
                 }
                 _ if RUN_COLUMNS.contains(&key) || key.starts_with(META_PREFIX) || value.is_null() => {}
                 _ => {
@@ -352,6 +355,7 @@ fn series_of(frames: &Columns, runs: Option<&BTreeMap<String, Run>>, default: bo
             end_ps: end.or_else(|| time_ps.last().copied()).unwrap_or(0.0),
             settings: about.settings.clone(),
             elements: about.elements.clone(),
+            atoms: about.atoms,
             time_ps,
         });
     }

@@ -56,6 +56,8 @@ pub struct Series {
     pub settings: Option<Settings>,
     /// Elements of its atoms, where the fix was told.
     pub elements: Vec<String>,
+    /// Atoms of its run, where recorded.
+    pub atoms: Option<u64>,
 }
 
 impl Series {

@@ -41,6 +41,7 @@ pub(crate) fn series(run: &str, interface: usize, rows: usize) -> Series {
         end_ps: 0.2 * (rows - 1) as f64,
         settings: Some(settings()),
         elements: Vec::new(),
+        atoms: None,
     };
     series.standing[0] = Condition::Reference;
     let end = series.end_ps;

@@ -10,6 +10,8 @@ pub mod border {
         units: String,
         /// Number of atom types.
         ntypes: usize,
+        /// Atoms of the system.
+        natoms: i64,
         /// Timestep, LAMMPS time units.
         dt: f64,
         /// 2 or 3.

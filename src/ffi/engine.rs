@@ -84,6 +84,7 @@ fn context(host: &Host) -> Result<Context> {
     Ok(Context {
         units,
         ntypes: host.ntypes,
+        atoms: u64::try_from(host.natoms).unwrap_or(0),
         dt_ps: host.dt * units.time(),
         dimension: host.dimension,
         groups: host.groups.clone(),
@@ -301,7 +302,7 @@ impl Engine {
         let mut pipeline = Pipeline::new(&config, &facts)?;
         self.log.push(format!("settings: {}", self.config.describe()));
         let (units, steps) = (self.units, self.run.span.1);
-        self.log.push(crate::model::detector::introduction(&config, units, facts.dt_ps, steps)?);
+        self.log.push(crate::model::detector::introduction(&config, &facts, steps)?);
         if let Some(bytes) = self.saved.take() {
             pipeline.deserialize(&bytes)?;
         }

@@ -92,6 +92,9 @@ pub struct Meta {
     /// Elements of the interfaces that it was trained on, where known.
     #[serde(default)]
     pub elements: Vec<String>,
+    /// Least and most atoms of a run that it was trained on, where known.
+    #[serde(default)]
+    pub atoms: Option<[u64; 2]>,
     /// Frames of a window.
     pub window: usize,
     /// Time between frames, ps; NaN (null) for series that have none.

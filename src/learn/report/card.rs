@@ -114,7 +114,7 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
         "- SHA-256 of the file `{}`, of the data set `{}`. Licence {}.\n\n## Intended use\n\n\
          Interfaces like those it was trained on, in classical molecular dynamics with LAMMPS, watched by `fix \
          foreshock` with the settings it was trained with: the fix refuses others. Where neither `model` nor \
-         `detector` is given, it is used only if everything fits, the elements included; else the CUSUM speaks, \
+         `detector` is given, it is used only if everything fits, elements and number of atoms included; else the CUSUM speaks, \
          which calibrates itself on the run at hand. An alarm is a reason to stop and look, or to save a restart \
          file; a quiet run is no proof of stability.\n\n## Data\n\n",
         model.hash, meta.data_hash, meta.licence
@@ -133,6 +133,9 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
     }
     if !meta.elements.is_empty() {
         let _ = writeln!(text, "- Elements: {}", meta.elements.join(", "));
+    }
+    if let Some([least, most]) = meta.atoms {
+        let _ = writeln!(text, "- Atoms of a run: {least} to {most}");
     }
     text.push_str("\n| fold | lineages | interfaces | with event | their lineages | warnable |\n|---|---|---|---|---|---|\n");
     for c in &report.counts {

@@ -4,6 +4,7 @@ use super::{builtin, columns, of};
 use crate::config::{CutoffSpec, FixConfig, ModelSpec};
 use crate::error::{Error, Result};
 use crate::model::meta::{AlarmLevel, Meta};
+use crate::pipeline::Facts;
 use crate::registry::ANOMALOUS_SUFFIXES;
 use crate::units::UnitStyle;
 use crate::window::Settings;
@@ -14,14 +15,25 @@ const SAME_INTERVAL: f64 = 1e-3;
 /// Descriptors that are undefined with *stress no*.
 const OF_STRESS: [&str; 4] = ["stress_n", "stress_t", "stress_max", "pe"];
 
+/// How far from the cells of its training, as a share of their number of atoms, a model speaks unasked: defects and
+/// orientations change cells by less, and in cells of half and of one and a half times their area it fails.
+const SAME_SIZE: f64 = 0.1;
+
 /// Whether the built-in model may speak unasked: it fits the fix, and its training set has all elements
-/// of the run.
+/// of the run and cells of about as many atoms.
 ///
 /// # Errors
 /// [`Error::Input`] naming what differs.
-pub fn suits(config: &FixConfig, units: UnitStyle, dt_ps: f64) -> Result<()> {
+pub fn suits(config: &FixConfig, units: UnitStyle, dt_ps: f64, atoms: u64) -> Result<()> {
     let meta = builtin()?.meta;
     check(&meta, config, units, dt_ps)?;
+    if let Some([least, most]) = known_sizes(&meta)
+        && !(least..=most).contains(&atoms)
+    {
+        let expected =
+            format!("{least} to {most}, as its descriptors say another thing in smaller and larger cells");
+        return Err(Error::input("atoms", atoms, expected));
+    }
     if config.elements.is_empty() {
         return Err(Error::input("elements", "none", "those of the run, to compare with the training set's"));
     }
@@ -34,13 +46,20 @@ pub fn suits(config: &FixConfig, units: UnitStyle, dt_ps: f64) -> Result<()> {
     }
 }
 
+/// Least and most atoms of cells like those of a model's training.
+fn known_sizes(meta: &Meta) -> Option<[u64; 2]> {
+    let [least, most] = meta.atoms?.map(|atoms| atoms as f64);
+    Some([(least * (1.0 - SAME_SIZE)).ceil() as u64, (most * (1.0 + SAME_SIZE)).floor() as u64])
+}
+
 /// What the log says about who speaks in a run of `steps` steps, and what its threshold means.
 ///
 /// # Errors
 /// As [`of`].
-pub fn introduction(config: &FixConfig, units: UnitStyle, dt_ps: f64, steps: u64) -> Result<String> {
+pub fn introduction(config: &FixConfig, facts: &Facts, steps: u64) -> Result<String> {
+    let (units, dt_ps) = (facts.units, facts.dt_ps);
     let Some(model) = of(config, units, dt_ps)? else {
-        let unasked = match suits(config, units, dt_ps) {
+        let unasked = match suits(config, units, dt_ps, facts.atoms) {
             Err(Error::Input { key, value, expected }) if config.model == ModelSpec::None => {
                 format!(" (not the built-in model: {key} = '{value}', expected {expected})")
             }
@@ -55,10 +74,18 @@ pub fn introduction(config: &FixConfig, units: UnitStyle, dt_ps: f64, steps: u64
     };
     let foreign: Vec<&str> =
         config.elements.iter().filter(|e| !meta.elements.contains(e)).map(String::as_str).collect();
-    let strange = if foreign.is_empty() || meta.elements.is_empty() {
+    let mut strange = Vec::new();
+    if !meta.elements.is_empty() {
+        strange.extend(foreign);
+    }
+    let size = format!("cells of {} atoms", facts.atoms);
+    if known_sizes(meta).is_some_and(|[least, most]| !(least..=most).contains(&facts.atoms)) {
+        strange.push(&size);
+    }
+    let strange = if strange.is_empty() {
         String::new()
     } else {
-        format!("; never trained on {}: nothing is known about its false alarms here", foreign.join(", "))
+        format!("; never trained on {}: nothing is known about its false alarms here", strange.join(", "))
     };
     let Some(alarm) = meta.alarm.as_ref().filter(|_| config.warn.is_none()) else {
         return Ok(format!("{name}{strange}"));
@@ -186,6 +213,28 @@ mod tests {
         (meta, config, dt_ps)
     }
 
+    fn facts(dt_ps: f64, atoms: u64) -> Facts {
+        let (lammps, config) = ("22 Jul 2025".to_owned(), serde_json::Value::Null);
+        Facts { lammps, units: UnitStyle::Metal, dt_ps, atoms, interfaces: 2, config }
+    }
+
+    #[test]
+    fn in_cells_of_another_size_it_speaks_only_when_asked_and_says_so() {
+        let (meta, config, dt_ps) = fitting();
+        let [least, most] = meta.atoms.expect("recorded");
+        let unasked = |atoms: u64| suits(&config, UnitStyle::Metal, dt_ps, atoms);
+        let asked = |atoms| introduction(&config, &facts(dt_ps, atoms), 1000).expect("fits");
+        for atoms in [least, most] {
+            unasked(atoms).expect("cells of the training");
+            assert!(!asked(atoms).contains("never trained"), "{}", asked(atoms));
+        }
+        for atoms in [least / 2, 3 * most / 2] {
+            let said = unasked(atoms).expect_err("another size").to_string();
+            assert!(said.starts_with(&format!("atoms = '{atoms}': expected ")), "{said}");
+            assert!(asked(atoms).contains(&format!("never trained on cells of {atoms} atoms")));
+        }
+    }
+
     #[test]
     fn stress_is_read_by_all_columns_made_of_it_and_by_no_others() {
         let names = registry::frame_names(false).into_iter().chain(registry::anomalous_names());
@@ -239,7 +288,8 @@ mod tests {
     fn a_rate_is_quoted_only_for_the_persistence_that_it_was_chosen_for() {
         let (meta, mut config, dt_ps) = fitting();
         let alarm = meta.alarm.expect("a threshold");
-        let said = |config: &FixConfig| introduction(config, UnitStyle::Metal, dt_ps, 1000).expect("fits");
+        let here = facts(dt_ps, meta.atoms.map_or(0, |[least, _]| least));
+        let said = |config: &FixConfig| introduction(config, &here, 1000).expect("fits");
         config.persist = alarm.persist;
         assert!(said(&config).contains("false-alarm rate of"), "{}", said(&config));
         config.persist = alarm.persist - 2;

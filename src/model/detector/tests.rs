@@ -25,6 +25,7 @@ fn meta(kind: Kind, inputs: Inputs) -> Meta {
         inputs,
         classes: ["stable", "reconstructing", "unstable"].map(str::to_owned).to_vec(),
         elements: Vec::new(),
+        atoms: None,
         window: 64,
         sample_ps: 0.1,
         settings: Some(settings()),
