@@ -10,6 +10,7 @@ use crate::learn::run::RATE;
 use crate::learn::score::bootstrap::LEAST_LINEAGES;
 use crate::model::Model;
 use crate::model::meta::Kind;
+use crate::model::spec::Inputs;
 
 /// What of the scores is shown: name, words, digits.
 const SCORES: [(&str, &str, usize); 13] = [
@@ -67,13 +68,13 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
         text,
         "- `{}`, seed {}: {kind}; {} numbers. It was the best on validation, by the mean of macro-F1 and AUROC of \
          the warning, among all methods that the fix can load.\n\
-         - Reads {} descriptors as {:?} in windows of {} frames, one every {} ps.\n\
+         - Reads {} descriptors {} in windows of {} frames, one every {} ps.\n\
          - Says the probabilities of {}",
         meta.name,
         meta.seed,
         model.parameters(),
         meta.columns.len(),
-        meta.inputs,
+        inputs(meta.inputs),
         meta.window,
         meta.sample_ps,
         meta.classes.join(", ")
@@ -184,6 +185,15 @@ pub fn card(model: &Model, report: &Report, data: &Prepared) -> String {
     }
     text.push_str(LIMITS);
     text
+}
+
+/// How columns enter, in words.
+fn inputs(inputs: Inputs) -> &'static str {
+    match inputs {
+        Inputs::Level => "as they are",
+        Inputs::Shift => "as differences from the run's own baseline",
+        Inputs::Both => "as they are and as differences from the run's own baseline",
+    }
 }
 
 /// What was to be reached, by the mean over training seeds.
