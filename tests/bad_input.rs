@@ -29,7 +29,7 @@ fn context(setting: Setting) -> Context {
     Context {
         units,
         ntypes: setting.types,
-        atoms: 0,
+        atoms: 1200,
         dt_ps: setting.timestep * units.time(),
         dimension: setting.dimension,
         groups: setting.groups,

@@ -301,7 +301,7 @@ impl Engine {
         let config = self.resolved();
         let mut pipeline = Pipeline::new(&config, &facts)?;
         self.log.push(format!("settings: {}", self.config.describe()));
-        let (units, steps) = (self.units, self.run.span.1);
+        let steps = self.run.span.1;
         self.log.push(crate::model::detector::introduction(&config, &facts, steps)?);
         if let Some(bytes) = self.saved.take() {
             pipeline.deserialize(&bytes)?;
