@@ -72,9 +72,11 @@ pub fn index(data: &Prepared, on: On) -> Index {
                 places.entry(place).or_default().push(sum / count);
             }
         }
+        // Where fewer than half of them are left, the index would seem to change with who is left.
+        let most = places.values().map(Vec::len).max().unwrap_or(0);
         let points = places
             .iter()
-            .filter(|(_, values)| values.len() >= 3)
+            .filter(|(_, values)| values.len() >= 3 && 2 * values.len() >= most)
             .map(|(place, values)| {
                 let [low, middle, high] = [0.25, 0.5, 0.75].map(|q| quantile(values, q));
                 point([(*place as f64 + 0.5) * STEP, middle, low, high])
@@ -244,6 +246,21 @@ pub fn early(name: &str, seed: u64, scored: &Scored, draws: usize) -> Early {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learn::replicas::tests::{data, series};
+
+    #[test]
+    fn the_index_ends_where_fewer_than_half_of_the_series_are_left() {
+        let one = |number: usize| {
+            let mut one = series(&format!("r{number}"), &format!("l{number}"), None);
+            let (frames, index) = if number < 3 { (60, 1.0) } else { (20, 0.0) };
+            one.judged[frames..].fill(false);
+            one.model_free = vec![[index, 0.0]; 60];
+            one
+        };
+        let stable = &index(&data((0..8).map(one).collect()), On::Test).since_baseline[0];
+        assert_eq!(stable.points.len(), 20, "three of eight go on for 60 frames");
+        assert!(stable.points.iter().all(|point| point[1] == Some(0.0)));
+    }
 
     #[test]
     fn precision_does_not_fall_because_events_without_so_long_a_past_drop_out() {
