@@ -5,8 +5,8 @@
 //! Enters: rows of features with a class and a warning target each. Leaves: a [`Forest`] with one sum
 //! of trees per class (softmax) and one for the warning (logistic).
 
-use super::plan::Boosting;
 use super::random::Random;
+use super::settings::Boosting;
 use crate::error::{Error, Result};
 use crate::model::forest::{Forest, ForestSpec};
 use crate::model::stream::Said;

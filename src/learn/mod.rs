@@ -23,6 +23,7 @@ pub mod run;
 pub mod score;
 pub mod scored;
 pub mod sequence;
+pub mod settings;
 pub mod training;
 pub mod verdicts;
 pub mod winner;

@@ -12,10 +12,11 @@ use crate::learn::folds::Fold;
 use crate::learn::inputs::{Standardised, of_fold, samples};
 use crate::learn::logistic::Logistic;
 use crate::learn::methods::Lesson;
-use crate::learn::plan::{Boosting, Method};
+use crate::learn::plan::Method;
 use crate::learn::prepare::{Prepared, Set};
 use crate::learn::score::ranking::auroc;
 use crate::learn::sequence::Sequence;
+use crate::learn::settings::Boosting;
 use crate::model::forest::Forest;
 use crate::model::stream::Said;
 

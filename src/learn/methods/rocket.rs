@@ -9,10 +9,10 @@ use crate::learn::folds::Fold;
 use crate::learn::inputs::{Standardised, of_fold, samples};
 use crate::learn::logistic::Logistic;
 use crate::learn::methods::Lesson;
-use crate::learn::plan::Rocket as Settings;
 use crate::learn::prepare::{Prepared, Set};
 use crate::learn::random::Random;
 use crate::learn::sequence::Sequence;
+use crate::learn::settings::Rocket as Settings;
 use crate::model::stream::Said;
 
 /// Frames under a kernel.

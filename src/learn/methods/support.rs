@@ -14,10 +14,10 @@ use crate::learn::folds::Fold;
 use crate::learn::inputs::{Standardised, of_fold, samples};
 use crate::learn::logistic::Logistic;
 use crate::learn::methods::Lesson;
-use crate::learn::plan::Svm;
 use crate::learn::prepare::Prepared;
 use crate::learn::random::Random;
 use crate::learn::sequence::Sequence;
+use crate::learn::settings::Svm;
 use crate::model::stream::Said;
 
 /// All machines.

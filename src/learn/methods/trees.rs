@@ -7,10 +7,10 @@ use crate::learn::boost::{self, Rows};
 use crate::learn::folds::Fold;
 use crate::learn::inputs::{Standardised, of_fold, samples};
 use crate::learn::methods::Lesson;
-use crate::learn::plan::Boosting;
 use crate::learn::prepare::Set;
 use crate::learn::random::Random;
 use crate::learn::sequence::Sequence;
+use crate::learn::settings::Boosting;
 use crate::model::forest::Forest;
 use crate::model::summary::{NUMBERS, summarise};
 
